@@ -1,0 +1,132 @@
+"""The private stream, journal first: what Kraken tells of orders and fills becomes durable, then known.
+
+After every (re)connection the open orders of the stream's snapshot are compared with the journal's live ones, and those
+that vanished are asked for by id: a fill or cancel that happened while the link was down is not missed. Orders that did not
+come from here are left alone in this build. Doubts are settled here too, when the stream shows the order first.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import assert_never
+
+from execsvc.domain.errors import Busy, ExecsvcError
+from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
+from execsvc.domain.order import LIVE, Order, Seen, VenueOrder
+from execsvc.ports import Clock, ExecutionSeen, Journal, OrdersSnapshot, PrivateEvent, PrivateVenue
+from execsvc.telemetry import Telemetry
+
+RECONCILE_EVERY_S = 30.0
+RETRY_S = 1.0
+QUERY_TIMEOUT_S = 10.0
+SILENT_AFTER_S = 15.0
+
+
+class Executions:
+    """Keeps one account's journal in step with Kraken."""
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        venue: PrivateVenue,
+        journal: Journal,
+        clock: Clock,
+        telemetry: Telemetry,
+        pursue_wishes: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._account = account
+        self._venue = venue
+        self._journal = journal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._pursue_wishes = pursue_wishes
+        self._heard_at: float | None = None
+        self._synced = False
+
+    @property
+    def state(self) -> FeedState:
+        """LIVE: link up, snapshot merged, not silent."""
+        if self._heard_at is None or self._clock.monotonic() - self._heard_at > SILENT_AFTER_S:
+            return FeedState.STALE
+        return FeedState.LIVE if self._synced else FeedState.RESYNCING
+
+    async def follow(self) -> None:
+        """Reads the private stream for ever."""
+        async for event in self._venue.events():
+            await self._take_until_stored(event)
+
+    async def reconcile_now_and_then(self) -> None:
+        """Asks for every live order at intervals: what no stream told is found all the same."""
+        while True:
+            await self._clock.sleep(RECONCILE_EVERY_S)
+            try:
+                await self.reconcile(frozenset())
+                await self._pursue_wishes()
+            except ExecsvcError:
+                continue  # asked again at the next turn; the state stays what it was
+
+    async def reconcile(self, still_open: frozenset[str]) -> None:
+        """Asks Kraken for live orders that are not in `still_open` (txids) and records what it says."""
+        live = await self._journal.in_status(self._account, LIVE)
+        asked = {order.venue_order_id: order for order in live if order.venue_order_id not in still_open}
+        if not asked:
+            return
+        by = self._clock.monotonic() + QUERY_TIMEOUT_S
+        for report in await self._venue.query(tuple(sorted(asked)), by):
+            if report.venue_order_id in asked:
+                await self._journal.record(asked[report.venue_order_id].key, Seen(report), self._clock.wall_ns())
+
+    async def _take_until_stored(self, event: PrivateEvent) -> None:
+        """An event is not let go before it is durable: the journal comes before everything that follows."""
+        while True:
+            try:
+                return await self._take(event)
+            except Busy:
+                await self._clock.sleep(RETRY_S)
+
+    async def _take(self, event: PrivateEvent) -> None:
+        match event:
+            case LinkUp(_):
+                self._heard_at = self._clock.monotonic()
+                self._synced = False
+            case LinkDown(_):
+                self._heard_at = None
+                self._synced = False
+                self._telemetry.feed_reconnects.add(1, {"feed": "private"})
+            case Beat(_):
+                self._heard_at = self._clock.monotonic()
+            case OrdersSnapshot(reports):
+                self._heard_at = self._clock.monotonic()
+                for report in reports:
+                    await self._merge(report)
+                await self.reconcile(frozenset(report.venue_order_id for report in reports))
+                self._synced = True
+            case ExecutionSeen():
+                self._heard_at = self._clock.monotonic()
+                await self._executed(event)
+            case _:
+                assert_never(event)
+
+    async def _executed(self, seen: ExecutionSeen) -> None:
+        if seen.fill is None:
+            await self._merge(seen.report)
+            return
+        order = await self._owner_of(seen.report)
+        fill = replace(seen.fill, account=self._account)
+        if order is None:
+            await self._journal.record_fill(fill, None, None, self._clock.wall_ns())
+            return
+        fill = replace(fill, caller=order.key.caller, client_order_id=order.key.client_order_id)
+        await self._journal.record_fill(fill, order.key, Seen(seen.report), self._clock.wall_ns())
+
+    async def _merge(self, report: VenueOrder) -> None:
+        order = await self._owner_of(report)
+        if order is not None:
+            await self._journal.record(order.key, Seen(report), self._clock.wall_ns())
+
+    async def _owner_of(self, report: VenueOrder) -> Order | None:
+        if report.venue_client_id:
+            order = await self._journal.find(self._account, venue_client_id=report.venue_client_id)
+            if order is not None:
+                return order
+        return await self._journal.find(self._account, venue_order_id=report.venue_order_id)

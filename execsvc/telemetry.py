@@ -1,0 +1,124 @@
+"""Spans and metrics of the house: one closed list of names, one allow-list of attributes, over the OpenTelemetry API.
+
+The OpenTelemetry API is the seam: without an SDK every call here is silent and nearly free. Which SDK, exporter and
+sampler stand behind it is runtime/otel.py's. Attributes pass an allow-list: no secret reaches a span by accident (P9).
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import StrEnum
+from types import MappingProxyType
+
+from opentelemetry import context as otel_context
+from opentelemetry import metrics, propagate, trace
+from opentelemetry.trace import Span, SpanKind
+
+ATTRIBUTES = frozenset({
+    "rpc.system", "rpc.service", "rpc.method", "rpc.grpc.status_code", "execsvc.reason",
+    "execsvc.caller", "execsvc.account", "execsvc.mode", "execsvc.request_id",
+    "execsvc.client_order_id", "execsvc.order_id", "execsvc.symbol", "execsvc.side", "execsvc.order_type",
+    "execsvc.time_in_force", "execsvc.outcome", "execsvc.attempt", "execsvc.replayed",
+    "execsvc.journal.batch_size", "execsvc.lane", "execsvc.lane.wait_s", "execsvc.lane.queue_depth",
+    "execsvc.nonce.age_s", "execsvc.venue_error", "execsvc.stream", "execsvc.why", "execsvc.sweeps", "execsvc.rule",
+    "http.request.method", "http.response.status_code", "server.address", "server.port", "url.path",
+})  # fmt: skip
+
+
+class Spans(StrEnum):
+    """Every span name below the RPC's own (which is `package.Service/Method`)."""
+
+    CHECKS = "order.check"
+    JOURNAL = "journal.commit"
+    LANE = "ratelimit.wait"
+    RESOLVE = "order.resolve"
+    SUBSCRIBED = "stream.subscribed"
+
+
+class Telemetry:
+    """What the rooms may tell. Build one in the composition root and hand it down."""
+
+    def __init__(self, tracer: trace.Tracer, meter: metrics.Meter) -> None:
+        self._tracer = tracer
+        self.call_seconds = meter.create_histogram(
+            "rpc.server.call.duration", unit="s", description="Time from call to answer, by method and status."
+        )
+        self.order_seconds = meter.create_histogram(
+            "execsvc.order.latency", unit="s", description="Stages of a placement: journal, wait, wire, ack."
+        )
+        self.orders = meter.create_counter("execsvc.orders", description="Placements by outcome and reason.")
+        self.in_doubt = meter.create_up_down_counter("execsvc.orders.in_doubt", description="Orders in doubt now.")
+        self.own_bugs = meter.create_counter("execsvc.own_bugs", description="What the contract counts as our bug.")
+        self.nonce_rejections = meter.create_counter("execsvc.nonce_rejections", description="EAPI:Invalid nonce seen.")
+        self.query_lag_seconds = meter.create_histogram(
+            "execsvc.query_lag", unit="s", description="From Kraken's answer to first sight of the order, by source."
+        )
+        self.feed_gaps = meter.create_counter("execsvc.feed.gaps", description="Feed gaps, by reason.")
+        self.feed_reconnects = meter.create_counter("execsvc.feed.reconnects", description="Feed reconnects.")
+        self.checksum_failures = meter.create_counter(
+            "execsvc.feed.checksum_failures", description="Book checksums that did not match."
+        )
+        self.subscribers = meter.create_up_down_counter(
+            "execsvc.stream.subscribers", description="Streams open now, by method."
+        )
+        self.conflated = meter.create_counter(
+            "execsvc.stream.conflated", description="Updates folded for slow readers."
+        )
+
+    @contextmanager
+    def span(
+        self, name: str, attributes: Mapping[str, str | int | float | bool] = MappingProxyType({})
+    ) -> Iterator[Span]:
+        """A child of the current span; what escapes leaves it unset: whoever translates the error tells the outcome."""
+        with self._tracer.start_as_current_span(
+            name, attributes=allowed(attributes), record_exception=False, set_status_on_exception=False
+        ) as span:
+            yield span
+
+    @contextmanager
+    def server_span(self, name: str, carrier: Mapping[str, str]) -> Iterator[Span]:
+        """The span of one RPC, continuing the caller's `traceparent` where the carrier has one."""
+        parent = propagate.extract(dict(carrier))
+        token = otel_context.attach(parent)
+        try:
+            with self._tracer.start_as_current_span(
+                name, kind=SpanKind.SERVER, record_exception=False, set_status_on_exception=False
+            ) as span:
+                yield span
+        finally:
+            otel_context.detach(token)
+
+    @contextmanager
+    def client_span(
+        self, name: str, attributes: Mapping[str, str | int | float | bool] = MappingProxyType({})
+    ) -> Iterator[Span]:
+        """The span of one call to Kraken."""
+        with self._tracer.start_as_current_span(
+            name,
+            kind=SpanKind.CLIENT,
+            attributes=allowed(attributes),
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield span
+
+
+def allowed(attributes: Mapping[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:
+    """The attributes of the closed list; anything else is a bug of ours and stays out."""
+    return {name: value for name, value in attributes.items() if name in ATTRIBUTES}
+
+
+def tell(span: Span, attributes: Mapping[str, str | int | float | bool]) -> None:
+    """Sets listed attributes on a span."""
+    if span.is_recording():
+        span.set_attributes(allowed(attributes))
+
+
+def trace_id_of_current() -> str:
+    """The current trace's id in hex; empty outside any trace."""
+    context = trace.get_current_span().get_span_context()
+    return format(context.trace_id, "032x") if context.is_valid else ""
+
+
+def silent() -> Telemetry:
+    """Telemetry that tells nobody: the API's own no-op providers."""
+    return Telemetry(trace.NoOpTracerProvider().get_tracer("execsvc"), metrics.NoOpMeterProvider().get_meter("execsvc"))
