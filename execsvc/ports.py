@@ -76,6 +76,10 @@ class Tasks(Protocol):
         """Runs `work` now, strongly referenced; awaiting the handle from a cancelled caller leaves it running."""
         ...
 
+    def supervise(self, name: str, factory: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Runs a loop for ever: one that dies is made anew by rule, or takes the service down loudly."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reply:

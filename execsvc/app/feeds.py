@@ -8,6 +8,7 @@ What a message looks like on the wire is rpc's business.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import assert_never
 
 from execsvc.app.hub import Delivery, Gap, Mailbox
@@ -414,7 +415,7 @@ class Feeds:
         for key, topics in wishes.items():
             if key not in self._upstreams:
                 link = self._upstreams[key] = _Upstream(self._venue.feed())
-                self._tasks.start(f"public feed {key}", self._pull(key, link))
+                self._tasks.supervise(f"public feed {key}", partial(self._pull, key, link))
             self._upstreams[key].feed.want(frozenset(topics))
 
 

@@ -1,0 +1,152 @@
+"""A scripted account at an exchange, for the order path in virtual time: the ports' double of PrivateVenue.
+
+It keeps its own log of what it accepted, so a test judges the caller's story against it. `plan` holds what becomes of the
+next placements, in order; when it is empty everything goes well. Queries see an order only `lag_s` after it was accepted.
+"""
+
+from collections import deque
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from execsvc.domain.account import KeyFacts
+from execsvc.domain.errors import Reason, refuse
+from execsvc.domain.instrument import Instrument, InstrumentStatus
+from execsvc.domain.order import Status, VenueOrder
+from execsvc.ports import (
+    Accepted,
+    CancelFoundNothing,
+    CancelTaken,
+    RefusedByVenue,
+    Sighting,
+    Unknown,
+    Unsent,
+)
+
+BTC_USD = Instrument(
+    symbol="BTC/USD",
+    base="BTC",
+    quote="USD",
+    status=InstrumentStatus.ONLINE,
+    price_increment=Decimal("0.1"),
+    price_decimals=1,
+    quantity_increment=Decimal("0.00000001"),
+    quantity_decimals=8,
+    min_quantity=Decimal("0.0001"),
+    min_cost=Decimal("0.5"),
+    cost_decimals=5,
+    venue_symbols=("XBTUSD", "XXBTZUSD", "XBT/USD"),
+)
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What becomes of one placement.
+
+    arrives_s: when it reaches the engine (None: never); answers_s: when the caller hears (None: never, patience runs out).
+    """
+
+    arrives_s: float | None = 0.01
+    answers_s: float | None = 0.02
+    refusal: object = None
+    unsent: object = None
+    status: Status = Status.OPEN
+
+
+class ScriptedVenue:
+    """One account. `accepted` is the truth: (wire id, txid) in order of acceptance."""
+
+    key_label = "key-1"
+    patience_s = 2.0
+
+    def __init__(self, clock, tasks, *, lag_s=0.0):
+        self._clock = clock
+        self._tasks = tasks
+        self.lag_s = lag_s
+        self.plan = deque()
+        self.orders = {}
+        self.accepted = []
+        self.sends = []
+        self.cancels = []
+        self.sweeps = []
+        self.sweep_failures = 0
+        self.reachable = True
+
+    async def place(self, order, instrument, by):
+        fate = self.plan.popleft() if self.plan else Fate()
+        self.sends.append(order.venue_client_id)
+        if fate.unsent is not None:
+            return Unsent(fate.unsent)
+        if fate.arrives_s is not None and fate.refusal is None:
+            self._tasks.start("arrival", self._arrive(order, fate))
+        if fate.answers_s is None or fate.answers_s > self.patience_s:
+            await self._clock.sleep(self.patience_s)
+            return Unknown("no answer within the patience")
+        await self._clock.sleep(fate.answers_s)
+        if fate.refusal is not None:
+            return RefusedByVenue(fate.refusal)
+        return Accepted(self.orders[order.venue_client_id][0].venue_order_id)
+
+    async def _arrive(self, order, fate):
+        await self._clock.sleep(fate.arrives_s)
+        if self._clock.wall_ns() > order.entry_deadline_ns:
+            return  # Kraken's deadline: the engine does not match it any more
+        txid = f"O{len(self.accepted):05d}"
+        filled = order.spec.base_quantity if fate.status is Status.FILLED else Decimal(0)
+        report = VenueOrder(txid, order.venue_client_id, fate.status, filled, filled * 100)
+        self.orders[order.venue_client_id] = (report, self._clock.monotonic())
+        self.accepted.append((order.venue_client_id, txid))
+
+    async def cancel(self, order, by):
+        await self._demand()
+        self.cancels.append(order.venue_client_id)
+        held = self.orders.get(order.venue_client_id)
+        if held is None or held[0].status not in {Status.OPEN, Status.PENDING}:
+            return CancelFoundNothing()
+        self.orders[order.venue_client_id] = (
+            replace(held[0], status=Status.CANCELLED, reason="User requested"),
+            held[1],
+        )
+        return CancelTaken(pending=False)
+
+    async def sweep(self, wire_ids, by):
+        began = self._clock.wall_ns()
+        await self._demand()
+        if self.sweep_failures:
+            self.sweep_failures -= 1
+            raise refuse(Reason.VENUE_UNREACHABLE, "the look failed")
+        self.sweeps.append(began)
+        visible = {
+            wire_id: report
+            for wire_id, (report, since) in self.orders.items()
+            if wire_id in wire_ids and since + self.lag_s <= self._clock.monotonic()
+        }
+        await self._clock.sleep(0.02)
+        return Sighting(began, self._clock.wall_ns(), began + 1, visible)
+
+    async def query(self, venue_order_ids, by):
+        await self._demand()
+        return tuple(report for report, _ in self.orders.values() if report.venue_order_id in venue_order_ids)
+
+    async def key_facts(self, by):
+        return KeyFacts("k", frozenset(), None, 0, None, ())
+
+    def lanes(self):
+        return ()
+
+    async def _demand(self):
+        await self._clock.sleep(0.02)
+        if not self.reachable:
+            raise refuse(Reason.VENUE_UNREACHABLE, "the exchange does not answer")
+
+
+class ScriptedCatalogVenue:
+    """The public side: one pair."""
+
+    def __init__(self, instruments=(BTC_USD,)):
+        self.listed = instruments
+
+    async def instruments(self):
+        return self.listed
+
+    async def assets(self):
+        return ()

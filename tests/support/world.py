@@ -1,0 +1,79 @@
+"""The order path of one account in virtual time: real desk, resolver and store twin, a scripted venue."""
+
+from contextlib import asynccontextmanager
+from decimal import Decimal
+
+from execsvc.app.catalog import Catalog
+from execsvc.app.desk import Desk, Timing
+from execsvc.app.resolver import Resolver
+from execsvc.app.risk import Limits, RiskDesk
+from execsvc.app.settlements import Settlements
+from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.market import Side
+from execsvc.domain.order import OrderSpec, OrderType
+from execsvc.store.disk import Disk
+from execsvc.store.memory import MemoryStore
+from execsvc.telemetry import silent
+from tests.support.simloop import SimClock, SimTasks
+from tests.support.venue import ScriptedCatalogVenue, ScriptedVenue
+
+ME = Caller("local", frozenset(Permission), ("main",))
+OTHER = Caller("other", frozenset({Permission.TRADE, Permission.CANCEL}), ("main",))
+
+
+def limit(quantity="0.001", price="60000.0", side=Side.BUY, symbol="BTC/USD"):
+    return OrderSpec(symbol, side, Decimal(quantity), OrderType.LIMIT, Decimal(price))
+
+
+class World:
+    """One process's life over a disk that survives it: `disk` may be handed to the next World."""
+
+    def __init__(self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None):
+        self.clock = clock or SimClock()
+        self.tasks = SimTasks()
+        self.venue = venue or ScriptedVenue(self.clock, SimTasks())
+        self.store = store = MemoryStore(disk)
+        self.catalog = Catalog(ScriptedCatalogVenue(), self.clock)
+        self.resolver = Resolver(account="main", venue=self.venue, journal=store, clock=self.clock, telemetry=silent())
+        self.settlements = Settlements(store, self.clock)
+        self.desk = Desk(
+            account="main",
+            venue=self.venue,
+            store=store,
+            catalog=self.catalog,
+            resolver=self.resolver,
+            settlements=self.settlements,
+            risk=RiskDesk(Limits(max_order_notional), self.catalog, feeds),
+            clock=self.clock,
+            tasks=self.tasks,
+            telemetry=silent(),
+        )
+
+    async def start(self):
+        await self.catalog.refresh()
+        await self.resolver.adopt_all()
+        self.tasks.start("resolver", self.resolver.run())
+        return self
+
+    async def place(self, client_order_id, spec=None, *, timeout_s=10.0, entry_s=5.0, who=ME):
+        now = self.clock.monotonic()
+        return await self.desk.place(who, client_order_id, spec or limit(), Timing(now, now + timeout_s, entry_s))
+
+    async def kill(self):
+        """The process is gone: nothing of it runs on; what the venue has on its way still arrives."""
+        await self.tasks.close()
+        self.settlements.close()
+
+
+@asynccontextmanager
+async def world(**parts):
+    built = await World(parts.pop("disk", None) or new_disk(), **parts).start()
+    try:
+        yield built
+    finally:
+        await built.kill()
+        assert built.tasks.failures == []
+
+
+def new_disk():
+    return Disk("journal-1", b"i" * 32)

@@ -1,0 +1,195 @@
+"""The private stream: journal first, nothing missed across a broken link."""
+
+import asyncio
+from dataclasses import replace
+from decimal import Decimal
+
+from execsvc.app.executions import Executions
+from execsvc.app.orders import OrderFeed
+from execsvc.domain.account import AssetAmount, Fill
+from execsvc.domain.errors import Busy, Fault, Reason
+from execsvc.domain.ids import OrderRef
+from execsvc.domain.market import Beat, EventTimes, FeedState, LinkDown, LinkUp, Side
+from execsvc.domain.order import Status, VenueOrder
+from execsvc.ports import ExecutionSeen, OrdersSnapshot
+from execsvc.telemetry import silent
+from tests.support.simloop import run_sim
+from tests.support.venue import Fate
+from tests.support.world import ME, world
+
+REF = OrderRef(client_order_id="c-1")
+
+
+def followed(script):
+    async def main():
+        async with world() as here:
+            events = asyncio.Queue()
+
+            async def stream():
+                while True:
+                    yield await events.get()
+
+            here.venue.events = stream
+            executions = Executions(
+                account="main",
+                venue=here.venue,
+                journal=here.store,
+                clock=here.clock,
+                telemetry=silent(),
+                pursue_wishes=here.desk.pursue_wishes,
+            )
+            here.tasks.start("executions", executions.follow())
+
+            async def tell(*told):
+                for event in told:
+                    events.put_nowait(event)
+                await here.clock.sleep(0.2)
+
+            await script(here, executions, tell)
+
+    run_sim(main())
+
+
+def fill_of(order, quantity="0.001", fill_id="T1"):
+    amount = Decimal(quantity)
+    return Fill(
+        fill_id=fill_id,
+        account="",
+        caller="",
+        venue_order_id=order.venue_order_id,
+        client_order_id="",
+        symbol="BTC/USD",
+        side=Side.BUY,
+        price=Decimal(60000),
+        quantity=amount,
+        cost=amount * 60000,
+        fees=(AssetAmount("USD", Decimal("0.1")),),
+        maker=True,
+        times=EventTimes(1, 2),
+    )
+
+
+def trade_of(order, quantity="0.001", fill_id="T1", status=Status.OPEN):
+    fill = fill_of(order, quantity, fill_id)
+    return ExecutionSeen(
+        VenueOrder(order.venue_order_id, None, status, fill.quantity, fill.cost, added_fees=fill.fees), fill
+    )
+
+
+def test_a_fill_is_durable_with_its_owner_before_readers_see_it():
+    """The fill comes first, the order that includes it follows, both from the journal."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        feed = OrderFeed("main", here.store, here.store.journal_id, here.clock)
+        wanted = feed.filter_for(ME, all_callers=False, symbols=frozenset())
+        async with feed.follow(wanted, None) as (reader, shown):
+            assert [each.key for each in shown] == [order.key]
+            await tell(LinkUp(1), OrdersSnapshot(()), trade_of(order))
+            entries = []
+            while (entry := await reader.take(here.clock.monotonic() + 0.5)) is not None:
+                entries.append(entry)
+        (fill,) = [entry.fill for entry in entries if entry.fill is not None]
+        assert (fill.caller, fill.client_order_id, fill.account) == ("local", "c-1", "main")
+        after = entries[[entry.fill for entry in entries].index(fill) + 1].order
+        assert (after.status, after.filled_quantity, after.fees) == (
+            Status.FILLED,
+            Decimal("0.001"),
+            (AssetAmount("USD", Decimal("0.1")),),
+        )
+
+    followed(script)
+
+
+def test_a_fill_told_twice_counts_once():
+    """fill_id is the deduplication key."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        trade = trade_of(order, "0.0005")
+        await tell(trade, trade)
+        seen = await here.desk.get(ME, REF)
+        assert (seen.filled_quantity, seen.fees) == (Decimal("0.0005"), (AssetAmount("USD", Decimal("0.1")),))
+
+    followed(script)
+
+
+def test_the_stream_settles_a_doubt_before_any_sweep():
+    """Found by its cl_ord_id on the executions channel."""
+
+    async def script(here, executions, tell):
+        here.venue.lag_s = 60.0
+        here.venue.plan.append(Fate(answers_s=None))
+        asking = asyncio.ensure_future(here.place("c-1"))
+        await here.clock.sleep(0.5)
+        wire_id, txid = here.venue.accepted[0]
+        await tell(ExecutionSeen(VenueOrder(txid, wire_id, Status.OPEN), None))
+        placed = await asking
+        assert (placed.order.status, placed.order.venue_order_id) == (Status.OPEN, txid)
+        assert here.clock.monotonic() < 2.5
+
+    followed(script)
+
+
+def test_what_happened_while_the_link_was_down_is_asked_for():
+    """An order missing from the fresh snapshot is queried by id: its cancel is not missed."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        held, since = here.venue.orders[order.venue_client_id]
+        here.venue.orders[order.venue_client_id] = (replace(held, status=Status.CANCELLED), since)
+        await tell(LinkDown("cut"), LinkUp(1), OrdersSnapshot(()))
+        assert (await here.desk.get(ME, REF)).status is Status.CANCELLED
+
+    followed(script)
+
+
+def test_the_state_is_live_only_after_the_snapshot_is_merged():
+    """STALE without a link, RESYNCING until reconciled, STALE again after silence."""
+
+    async def script(here, executions, tell):
+        states = [executions.state]
+        await tell(LinkUp(1))
+        states.append(executions.state)
+        await tell(OrdersSnapshot(()))
+        states.append(executions.state)
+        await here.clock.sleep(16)
+        states.append(executions.state)
+        await tell(Beat(1))
+        states.append(executions.state)
+        assert states == [FeedState.STALE, FeedState.RESYNCING, FeedState.LIVE, FeedState.STALE, FeedState.LIVE]
+
+    followed(script)
+
+
+def test_orders_placed_by_hand_are_left_alone():
+    """A report that belongs to nobody here changes nothing."""
+
+    async def script(here, executions, tell):
+        foreign = VenueOrder("OHAND", None, Status.OPEN)
+        await tell(LinkUp(1), OrdersSnapshot((foreign,)), ExecutionSeen(foreign, None))
+        assert await here.store.find("main", venue_order_id="OHAND") is None
+        assert here.tasks.failures == []
+
+    followed(script)
+
+
+def test_an_event_waits_for_a_store_that_is_down():
+    """Not let go before it is durable."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        record, failures = here.store.record_fill, [2]
+
+        async def failing(*arguments):
+            if failures[0]:
+                failures[0] -= 1
+                raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk full"))
+            return await record(*arguments)
+
+        here.store.record_fill = failing
+        await tell(trade_of(order))
+        await here.clock.sleep(3)
+        assert (await here.desk.get(ME, REF)).status is Status.FILLED
+
+    followed(script)

@@ -1,0 +1,305 @@
+"""Public streams: one upstream per topic, states that never lie."""
+
+import asyncio
+from contextlib import ExitStack
+from decimal import Decimal
+
+import pytest
+
+from execsvc.app.feeds import LINGER_S, STALENESS_BOUND_S, Feeds
+from execsvc.app.hub import Batch, Delivery, Gap, StateChanged
+from execsvc.domain.market import (
+    Beat,
+    BookSeen,
+    BookTopic,
+    BookView,
+    Desynced,
+    EventTimes,
+    FeedState,
+    GapReason,
+    Level,
+    LinkDown,
+    LinkUp,
+    Ticker,
+    TickerSeen,
+    TickerTopic,
+    TopicRefused,
+)
+from execsvc.telemetry import silent
+from tests.support.simloop import SimClock, SimTasks, run_sim
+
+TICKS = Delivery(conflate=True)
+EVERY = Delivery(conflate=False)
+ZERO = Decimal(0)
+
+
+class Feed:
+    """The port's double: the test puts events in, and reads what is wished for."""
+
+    def __init__(self):
+        self.queue = asyncio.Queue()
+        self.topics = frozenset()
+
+    def want(self, topics):
+        self.topics = topics
+
+    def renew(self, topic):
+        self.queue.put_nowait(Desynced(topic, "renewed"))
+
+    async def events(self):
+        while True:
+            yield await self.queue.get()
+
+
+class Venue:
+    def __init__(self):
+        self.feeds = []
+
+    def feed(self):
+        self.feeds.append(Feed())
+        return self.feeds[-1]
+
+
+class Scene:
+    def __init__(self):
+        self.clock = SimClock()
+        self.tasks = SimTasks()
+        self.venue = Venue()
+        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent())
+        self.open = ExitStack()
+        self.tasks.start("watch", self.feeds.watch())
+
+    def now_ns(self):
+        return self.clock.wall_ns()
+
+    async def tell(self, *events, feed=0):
+        for event in events:
+            self.venue.feeds[feed].queue.put_nowait(event)
+        await self.clock.sleep(0.001)
+
+    def tick(self, symbol, price="100"):
+        times = EventTimes(None, self.now_ns())
+        value = Decimal(price)
+        return Ticker(symbol, value, ZERO, value, ZERO, value, ZERO, ZERO, ZERO, ZERO, ZERO, times)
+
+    def book(self, price, *, snapshot=False, depth=10):
+        topic = BookTopic("BTC/USD", depth)
+        times = EventTimes(None, self.now_ns())
+        bids = (Level(Decimal(price), Decimal(1)),)
+        return BookSeen(topic, snapshot, bids, (), 7, times, lambda: BookView("BTC/USD", depth, bids, (), times))
+
+    def read_tickers(self, *symbols, delivery=TICKS):
+        return self.open.enter_context(self.feeds.tickers(symbols, delivery))
+
+    def read_book(self, delivery=EVERY, depth=10):
+        return self.open.enter_context(self.feeds.book("BTC/USD", depth, delivery))
+
+    async def drain(self, box):
+        mails = []
+        while (mail := await box.take(self.clock.monotonic() + 0.001)) is not None:
+            mails.append(mail)
+        return mails
+
+
+def scene(script):
+    async def main():
+        here = Scene()
+        try:
+            await script(here)
+        finally:
+            here.open.close()
+            await here.tasks.close()
+        assert here.tasks.failures == []
+
+    run_sim(main())
+
+
+def test_many_readers_share_one_upstream_subscription():
+    """The wish names each topic once, over one connection."""
+
+    async def script(here):
+        for _ in range(50):
+            here.read_tickers("BTC/USD", "ETH/USD")
+        assert len(here.venue.feeds) == 1
+        assert here.venue.feeds[0].topics == {TickerTopic("BTC/USD"), TickerTopic("ETH/USD")}
+
+    scene(script)
+
+
+def test_a_new_reader_starts_with_the_last_picture():
+    """It need not wait for the market to move."""
+
+    async def script(here):
+        here.read_tickers("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD", "5"), snapshot=True))
+        late = here.read_tickers("BTC/USD")
+        (mail,) = await here.drain(late)
+        assert (mail.snapshot, mail.items[0].bid_price, late.state) == (True, Decimal(5), FeedState.LIVE)
+
+    scene(script)
+
+
+def test_silence_is_stale_within_the_bound_and_a_quarter_second():
+    """Nothing but the fixed clock notices; the socket says nothing."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD"), snapshot=True))
+        await here.drain(box)
+        assert await box.take(here.clock.monotonic() + 60) == StateChanged()
+        assert box.state is FeedState.STALE
+        assert STALENESS_BOUND_S < here.clock.monotonic() <= STALENESS_BOUND_S + 0.5
+        assert here.feeds.live_ticker("BTC/USD") is None
+
+    scene(script)
+
+
+def test_heartbeats_keep_a_quiet_symbol_live():
+    """A market that does not trade is not stale."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD"), snapshot=True))
+        for _ in range(20):
+            await here.clock.sleep(1)
+            await here.tell(Beat(here.now_ns()))
+        assert box.state is FeedState.LIVE
+        assert here.feeds.public_state is FeedState.LIVE
+
+    scene(script)
+
+
+def test_a_link_that_speaks_again_revives_its_pictures():
+    """Silent, not cut: what was never voided is good again."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD"), snapshot=True))
+        await here.clock.sleep(7)
+        assert box.state is FeedState.STALE
+        await here.tell(Beat(here.now_ns()))
+        assert box.state is FeedState.LIVE
+
+    scene(script)
+
+
+def test_a_reconnect_is_stale_then_resyncing_with_a_gap_then_a_snapshot():
+    """The order of life of a picture whose link was cut."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD", delivery=EVERY)
+        await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD"), snapshot=True))
+        await here.drain(box)
+        await here.tell(LinkDown("cut"))
+        assert (await here.drain(box), box.state) == ([StateChanged()], FeedState.STALE)
+        await here.tell(LinkUp(here.now_ns()))
+        mails = await here.drain(box)
+        assert Gap(GapReason.UPSTREAM_RECONNECT, ("BTC/USD",)) in mails
+        assert box.state is FeedState.RESYNCING
+        await here.tell(TickerSeen(here.tick("BTC/USD", "9"), snapshot=True))
+        mails = await here.drain(box)
+        assert [mail.snapshot for mail in mails if isinstance(mail, Batch)] == [True]
+        assert box.state is FeedState.LIVE
+
+    scene(script)
+
+
+def test_a_desync_touches_its_own_symbol_only():
+    """A bad checksum voids one book; tickers on the same link stay LIVE."""
+
+    async def script(here):
+        ticks = here.read_tickers("BTC/USD")
+        book = here.read_book()
+        await here.tell(
+            LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD"), snapshot=True), here.book("1", snapshot=True)
+        )
+        await here.drain(book)
+        await here.tell(Desynced(BookTopic("BTC/USD", 10), "checksum"))
+        assert Gap(GapReason.UPSTREAM_INTEGRITY, ("BTC/USD",)) in await here.drain(book)
+        assert (book.state, ticks.state) == (FeedState.RESYNCING, FeedState.LIVE)
+        assert here.feeds.live_book("BTC/USD", 10) is None
+
+    scene(script)
+
+
+def test_book_versions_are_a_chain_without_holes():
+    """Each change applies to version - 1; a late reader's snapshot carries the version it stands at."""
+
+    async def script(here):
+        book = here.read_book()
+        await here.tell(LinkUp(here.now_ns()), here.book("1", snapshot=True), here.book("2"), here.book("3"))
+        items = [item for mail in await here.drain(book) if isinstance(mail, Batch) for item in mail.items]
+        assert [(item.version, item.snapshot) for item in items] == [(1, True), (2, False), (3, False)]
+        (mail,) = await here.drain(here.read_book())
+        assert [(item.version, item.snapshot) for item in mail.items] == [(3, True)]
+
+    scene(script)
+
+
+def test_a_conflating_book_reader_gets_whole_books_only():
+    """Deltas cannot be folded; the newest picture can."""
+
+    async def script(here):
+        book = here.read_book(delivery=TICKS)
+        await here.tell(LinkUp(here.now_ns()), here.book("1", snapshot=True), here.book("2"), here.book("3"))
+        batches = [mail for mail in await here.drain(book) if isinstance(mail, Batch)]
+        assert [(each.items[0].snapshot, each.items[0].version, each.folded) for each in batches] == [(True, 3, 2)]
+
+    scene(script)
+
+
+def test_other_depths_have_a_connection_of_their_own():
+    """One depth per symbol and link: Kraken need not decide between two."""
+
+    async def script(here):
+        here.read_book(depth=10)
+        here.read_book(depth=100)
+        assert [feed.topics for feed in here.venue.feeds] == [
+            {BookTopic("BTC/USD", 10)},
+            {BookTopic("BTC/USD", 100)},
+        ]
+
+    scene(script)
+
+
+def test_a_topic_nobody_reads_is_unsubscribed_after_a_while():
+    """It lingers for those who come back soon."""
+
+    async def script(here):
+        here.read_tickers("BTC/USD")
+        here.open.close()
+        await here.clock.sleep(LINGER_S - 1)
+        assert here.venue.feeds[0].topics == {TickerTopic("BTC/USD")}
+        await here.clock.sleep(2)
+        assert here.venue.feeds[0].topics == frozenset()
+
+    scene(script)
+
+
+def test_a_refused_topic_says_why():
+    """The venue does not serve it: the reader is told instead of waiting for ever."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        topic = TickerTopic("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()), TopicRefused(topic, "Currency pair not supported"))
+        assert here.feeds.refusal(topic) == "Currency pair not supported"
+        assert box.state is FeedState.STALE
+
+    scene(script)
+
+
+@pytest.mark.parametrize("states", [(FeedState.LIVE, FeedState.STALE), (FeedState.STALE, FeedState.LIVE)])
+def test_a_stream_of_two_symbols_is_as_bad_as_its_worst(states):
+    """meta.feed_state of a heartbeat is the worst of the stream."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD", "ETH/USD")
+        await here.tell(LinkUp(here.now_ns()))
+        for symbol, state in zip(("BTC/USD", "ETH/USD"), states, strict=True):
+            if state is FeedState.LIVE:
+                await here.tell(TickerSeen(here.tick(symbol), snapshot=True))
+        assert box.state is FeedState.RESYNCING
+        assert len(here.feeds.states_of(("BTC/USD", "ETH/USD"))) == 1
+
+    scene(script)

@@ -1,0 +1,197 @@
+"""The order's life: which moves are possible, and that numbers only grow."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from execsvc.domain.account import AssetAmount
+from execsvc.domain.errors import Broken, Fault, Reason
+from execsvc.domain.ids import OrderKey
+from execsvc.domain.market import Side
+from execsvc.domain.order import (
+    TERMINAL,
+    TRANSITIONS,
+    Acknowledged,
+    CancelWished,
+    Doubted,
+    Intent,
+    NeverSent,
+    OrderSpec,
+    OrderType,
+    ProvedAbsent,
+    Refused,
+    Seen,
+    Status,
+    TimeInForce,
+    VenueOrder,
+    content_hash,
+    submitted,
+)
+
+KEY = OrderKey("main", "local", "c-1")
+SPEC = OrderSpec("BTC/USD", Side.BUY, Decimal("1.00"), OrderType.LIMIT, Decimal("100.0"))
+INTENT = Intent(KEY, SPEC, 10**18, "key", "", lambda attempt: f"wire-{attempt}")
+FAULT = Fault(Reason.INSUFFICIENT_FUNDS, "no funds")
+STATUSES = st.sampled_from([Status.PENDING, Status.OPEN, Status.FILLED, Status.CANCELLED, Status.EXPIRED])
+REPORTS = st.builds(
+    lambda status, filled: VenueOrder("OTX", "wire-0", status, Decimal(filled), Decimal(filled) * 100),
+    STATUSES,
+    st.sampled_from(["0", "0.25", "0.5", "1.00"]),
+)
+EVENTS = st.one_of(
+    st.just(Acknowledged("OTX")),
+    st.just(Refused(FAULT)),
+    st.just(Doubted("lost")),
+    st.just(ProvedAbsent(FAULT)),
+    st.just(NeverSent(FAULT)),
+    st.just(CancelWished()),
+    st.builds(Seen, REPORTS),
+)
+
+
+def order(status=Status.SUBMITTED):
+    return replace(submitted(INTENT, 1), status=status)
+
+
+def test_a_fresh_intent_is_submitted_at_version_one():
+    """What begin() makes durable."""
+    fresh = submitted(INTENT, 7)
+    assert (fresh.status, fresh.version, fresh.venue_client_id, fresh.create_time_ns) == (
+        Status.SUBMITTED,
+        1,
+        "wire-0",
+        7,
+    )
+
+
+@given(st.lists(EVENTS, max_size=12))
+def test_only_listed_moves_happen_and_versions_count_changes(events):
+    """Whatever the world says in whatever order: the table holds, versions are gapless, terminal stays terminal."""
+    held = order()
+    for now, event in enumerate(events, start=2):
+        try:
+            moved = held.apply(event, now)
+        except Broken:
+            continue
+        if moved is not held:
+            assert moved.version == held.version + 1
+            assert moved.status is held.status or moved.status in TRANSITIONS[held.status]
+            assert moved.filled_quantity >= held.filled_quantity
+            assert held.status not in TERMINAL or moved.status is held.status
+        held = moved
+
+
+def test_news_that_are_no_news_change_nothing():
+    """The same report twice is one change; the object itself comes back."""
+    report = Seen(VenueOrder("OTX", None, Status.OPEN, Decimal("0.5"), Decimal(50)))
+    seen = order().apply(report, 2)
+    assert seen.apply(report, 3) is seen
+
+
+def test_a_stream_report_before_the_answer_is_not_taken_back_by_it():
+    """The acknowledgement of an order already seen FILLED only adds the id it has."""
+    filled = order().apply(Seen(VenueOrder("OTX", None, Status.FILLED, Decimal(1), Decimal(100))), 2)
+    assert filled.apply(Acknowledged("OTX"), 3) is filled
+
+
+def test_an_older_open_picture_never_reopens_a_cancelled_order():
+    """Terminal is for ever, and a fill told late still counts."""
+    cancelled = order(Status.OPEN).apply(Seen(VenueOrder("OTX", None, Status.CANCELLED, Decimal(0))), 2)
+    later = cancelled.apply(Seen(VenueOrder("OTX", None, Status.OPEN, Decimal("0.25"), Decimal(25))), 3)
+    assert (later.status, later.filled_quantity) == (Status.CANCELLED, Decimal("0.25"))
+
+
+def test_whole_quantity_filled_is_filled_whatever_the_word():
+    """Derived from quantities: a trade that completes the order reports partially_filled at Kraken."""
+    moved = order().apply(Seen(VenueOrder("OTX", None, Status.OPEN, Decimal("1.0"), Decimal(100))), 2)
+    assert moved.status is Status.FILLED
+
+
+def test_a_reject_after_the_fact_is_broken():
+    """An order seen open cannot be proved absent."""
+    with pytest.raises(Broken):
+        order(Status.OPEN).apply(ProvedAbsent(FAULT), 2)
+
+
+def test_never_sent_starts_the_next_attempt_under_a_new_wire_id():
+    """The same client order id may go again; Kraken sees another id."""
+    again = order().apply(NeverSent(FAULT), 2).resubmitted(INTENT, 3)
+    assert (again.status, again.attempt, again.venue_client_id, again.end_fault) == (
+        Status.SUBMITTED,
+        1,
+        "wire-1",
+        None,
+    )
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - {Status.NEVER_SENT}, key=lambda each: each.value))
+def test_nothing_but_never_sent_is_sent_again(status):
+    """An order that may have been sent is never signed twice."""
+    with pytest.raises(Broken):
+        order(status).resubmitted(INTENT, 3)
+
+
+def test_stream_fees_add_up_and_a_cumulative_answer_replaces_them():
+    """A fill's fee counts once: it is added only when the fill was not yet in the known quantity."""
+    first = VenueOrder(
+        "OTX", None, Status.OPEN, Decimal("0.5"), Decimal(50), added_fees=(AssetAmount("USD", Decimal("0.2")),)
+    )
+    swept = VenueOrder(
+        "OTX", None, Status.OPEN, Decimal("0.75"), Decimal(75), total_fees=(AssetAmount("USD", Decimal("0.3")),)
+    )
+    late = VenueOrder(
+        "OTX", None, Status.OPEN, Decimal("0.75"), Decimal(75), added_fees=(AssetAmount("USD", Decimal("0.1")),)
+    )
+    held = order()
+    for now, report in enumerate((first, swept, late), start=2):
+        held = held.apply(Seen(report), now)
+    assert held.fees == (AssetAmount("USD", Decimal("0.3")),)
+
+
+def test_a_wish_to_cancel_stands_until_the_order_is_terminal():
+    """On a terminal order the wish changes nothing."""
+    assert order(Status.IN_DOUBT).apply(CancelWished(), 2).cancel_requested
+    done = order(Status.FILLED)
+    assert done.apply(CancelWished(), 2) is done
+
+
+def test_a_post_only_order_that_kraken_cancelled_says_why():
+    """The reason of an accepted, then cancelled order is the caller's reason."""
+    report = VenueOrder("OTX", None, Status.CANCELLED, Decimal(0), reason="Post only order")
+    moved = order(Status.OPEN).apply(Seen(report), 2)
+    assert moved.end_fault is not None
+    assert moved.end_fault.reason is Reason.POST_ONLY_WOULD_TAKE
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SPEC, base_quantity=Decimal("1.000")),
+        replace(SPEC, limit_price=Decimal(100)),
+    ],
+)
+def test_content_is_compared_by_value(other):
+    """1.00 and 1.000 are one quantity."""
+    assert content_hash("main", SPEC) == content_hash("main", other)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(SPEC, base_quantity=Decimal("1.01")),
+        replace(SPEC, limit_price=Decimal("100.1")),
+        replace(SPEC, side=Side.SELL),
+        replace(SPEC, symbol="ETH/USD"),
+        replace(SPEC, post_only=True),
+        replace(SPEC, time_in_force=TimeInForce.IOC),
+        replace(SPEC, label="x"),
+        OrderSpec("BTC/USD", Side.BUY, Decimal("1.00"), OrderType.MARKET),
+    ],
+)
+def test_any_other_content_has_another_hash(other):
+    """Each field of the spec is content."""
+    assert content_hash("main", SPEC) != content_hash("main", other)
+    assert content_hash("main", SPEC) != content_hash("else", SPEC)
