@@ -215,7 +215,7 @@ class Accepted:
 
 @dataclass(frozen=True)
 class RefusedByVenue:
-    """Kraken refused the order; nothing of it exists."""
+    """Kraken refused the order; nothing of it exists ("Deadline elapsed" only after one look by id)."""
 
     fault: Fault
 

@@ -57,6 +57,7 @@ ENTRY_DELAY_MAX_S = 60.0
 VENUE_FLOOR_S = 2.0  # FACTS 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
 FLOOR_MARGIN_S = 0.2
 CANCEL_PURSUIT_S = 30.0
+OUTCOMES = {Accepted: "accepted", RefusedByVenue: "refused", Unknown: "unknown", Unsent: "unsent"}
 
 
 @dataclass(frozen=True)
@@ -234,34 +235,23 @@ class Desk:
 
     async def _record(self, order: Order, placement: Accepted | RefusedByVenue | Unknown | Unsent) -> None:
         now_ns = self._clock.wall_ns()
-        outcome = type(placement).__name__
+        reason = ""
         match placement:
             case Accepted(venue_order_id):
                 placed = await self._journal.record(order.key, Acknowledged(venue_order_id), now_ns)
                 if placed.cancel_requested:
                     self._tasks.start(f"cancel {order.key}", self._pursue_cancel(placed))
-            case RefusedByVenue(fault) if fault.reason is Reason.VENUE_DEADLINE_ELAPSED:
-                await self._confirm_elapsed(order, fault)
             case RefusedByVenue(fault):
+                reason = fault.reason.name
                 await self._journal.record(order.key, Refused(fault.with_metadata(id_used="true")), now_ns)
             case Unsent(fault):
+                reason = fault.reason.name
                 await self._journal.record(order.key, NeverSent(fault.with_metadata(id_used="false")), now_ns)
             case Unknown(why):
                 await self._resolver.adopt(order, why)
             case _:
                 assert_never(placement)
-        self._telemetry.orders.add(1, {"outcome": outcome})
-
-    async def _confirm_elapsed(self, order: Order, fault: Fault) -> None:
-        """Kraken says the deadline passed: true by contract, yet believed only after one look by id."""
-        try:
-            sighting = await self._venue.sweep(frozenset({order.venue_client_id}), self._clock.monotonic() + 5.0)
-        except ExecsvcError:
-            await self._resolver.adopt(order, "Kraken said the deadline elapsed; not yet confirmed")
-            return
-        report = sighting.found.get(order.venue_client_id)
-        event = Refused(fault.with_metadata(id_used="true")) if report is None else Seen(report)
-        await self._journal.record(order.key, event, self._clock.wall_ns())
+        self._telemetry.orders.add(1, {"outcome": OUTCOMES[type(placement)], "reason": reason})
 
     async def _answer(self, order: Order, timing: Timing, *, replayed: bool) -> Placed:
         settled = await self._settlements.until_settled(order.key, timing.answer_by) or order

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
-from execsvc.domain.errors import Busy, ExecsvcError
+from execsvc.domain.errors import Broken, Busy, ExecsvcError
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
 from execsvc.domain.order import LIVE, Order, Seen, VenueOrder
 from execsvc.ports import Clock, ExecutionSeen, Journal, OrdersSnapshot, PrivateEvent, PrivateVenue
@@ -33,6 +33,7 @@ class Executions:
         clock: Clock,
         telemetry: Telemetry,
         pursue_wishes: Callable[[], Awaitable[None]],
+        alarm: Callable[[str], None],
     ) -> None:
         self._account = account
         self._venue = venue
@@ -40,6 +41,7 @@ class Executions:
         self._clock = clock
         self._telemetry = telemetry
         self._pursue_wishes = pursue_wishes
+        self._alarm = alarm
         self._heard_at: float | None = None
         self._synced = False
 
@@ -83,6 +85,10 @@ class Executions:
                 return await self._take(event)
             except Busy:
                 await self._clock.sleep(RETRY_S)
+            except Broken as contradiction:
+                # Kraken shows what a verdict of ours denies. Stopping would only meet it again at the next start:
+                # say it aloud, take no new orders, keep cancelling.
+                return self._alarm(contradiction.fault.message)
 
     async def _take(self, event: PrivateEvent) -> None:
         match event:

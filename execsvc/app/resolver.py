@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.errors import Broken, Busy, Declined, Fault, ProtocolBroken, Reason
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import UNRESOLVED, Doubted, Order, ProvedAbsent, Seen, Status
 from execsvc.domain.verdict import AskAgain, EmptySweep, Evidence, NotPlaced, Placed, judge
@@ -151,7 +151,11 @@ class Resolver:
                 assert_never(verdict)
 
     async def _settle(self, doubt: _Doubt, event: Seen | ProvedAbsent) -> None:
-        settled = await self._journal.record(doubt.order.key, event, self._clock.wall_ns())
+        try:
+            settled = await self._journal.record(doubt.order.key, event, self._clock.wall_ns())
+        except Broken:
+            self._close(doubt)  # another road settled it between the look and the verdict: that one is in the journal
+            return
         self._close(doubt)
         if settled.cancel_requested and settled.status in {Status.OPEN, Status.PENDING}:
             await self._venue.cancel(settled, self._clock.monotonic() + SWEEP_TIMEOUT_S)

@@ -180,7 +180,7 @@ class ProvedAbsent:
 
 @dataclass(frozen=True)
 class NeverSent:
-    """No byte left us; the same id may be sent again."""
+    """No byte left us; the same id may be sent again, if nobody was told of a doubt meanwhile."""
 
     fault: Fault
 
@@ -245,11 +245,18 @@ class Order:
             case ProvedAbsent(fault):
                 return replace(self, status=Status.NOT_PLACED, end_fault=fault)
             case NeverSent(fault):
-                return replace(self, status=Status.NEVER_SENT, end_fault=fault)
+                return self._unsent(fault)
             case CancelWished():
                 return self if self.status in TERMINAL else replace(self, cancel_requested=True)
             case _:
                 assert_never(event)
+
+    def _unsent(self, fault: Fault) -> "Order":
+        """Free to be sent again, unless it was already told as in doubt: then "not placed" is the truth that is left."""
+        if self.status is not Status.IN_DOUBT:
+            return replace(self, status=Status.NEVER_SENT, end_fault=fault)
+        told = Fault(Reason.NOT_PLACED, f"no byte of it ever left: {fault.message}; place anew under a new id")
+        return replace(self, status=Status.NOT_PLACED, end_fault=told.with_metadata(id_used="true"))
 
     def _merged(self, report: VenueOrder) -> "Order":
         quantity = self.filled_quantity if report.filled_quantity is None else report.filled_quantity

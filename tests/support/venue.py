@@ -75,6 +75,7 @@ class ScriptedVenue:
         fate = self.plan.popleft() if self.plan else Fate()
         self.sends.append(order.venue_client_id)
         if fate.unsent is not None:
+            await self._clock.sleep(fate.answers_s)
             return Unsent(fate.unsent)
         if fate.arrives_s is not None and fate.refusal is None:
             self._tasks.start("arrival", self._arrive(order, fate))

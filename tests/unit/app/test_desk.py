@@ -159,6 +159,21 @@ def test_what_never_left_may_be_sent_again_under_the_same_id():
     in_world(scenario)
 
 
+def test_a_failure_to_connect_that_comes_after_the_doubt_was_told_ends_not_placed():
+    """The caller heard IN_DOUBT first; then it turns out that nothing ever left: final, under a new id."""
+
+    async def scenario(here):
+        here.venue.plan.append(Fate(unsent=UNREACHABLE, answers_s=2.95))
+        assert (await here.place("c-1", timeout_s=3.0)).order.status is Status.IN_DOUBT
+        await here.clock.sleep(0.2)
+        with pytest.raises(Conflict) as caught:
+            await here.place("c-1")
+        assert (caught.value.reason, caught.value.fault.metadata["id_used"]) == (Reason.NOT_PLACED, "true")
+        assert len(here.venue.sends) == 1
+
+    in_world(scenario)
+
+
 def test_never_sent_still_refuses_other_content():
     """The id was promised to one content for ever."""
 

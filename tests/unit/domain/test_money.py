@@ -21,7 +21,23 @@ def test_a_decimal_of_the_grammar_keeps_its_digits(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", " 1", "1 ", "+1", "1.", ".5", "01", "1e5", "1E-8", "1,000", "NaN", "Infinity", "1" * 19, "0." + "1" * 19, "\u0661"],
+    [
+        "",
+        " 1",
+        "1 ",
+        "+1",
+        "1.",
+        ".5",
+        "01",
+        "1e5",
+        "1E-8",
+        "1,000",
+        "NaN",
+        "Infinity",
+        "1" * 19,
+        "0." + "1" * 19,
+        "\u0661",
+    ],
 )
 def test_what_is_not_of_the_grammar_is_malformed(text):
     """No exponent, sign, grouping, leading zero, blank or foreign digit passes."""

@@ -127,6 +127,13 @@ def test_never_sent_starts_the_next_attempt_under_a_new_wire_id():
     )
 
 
+def test_what_was_told_as_in_doubt_and_never_left_is_not_placed():
+    """A caller that was told "in doubt" is never told "send it again under this id"."""
+    moved = order(Status.IN_DOUBT).apply(NeverSent(FAULT), 2)
+    assert moved.status is Status.NOT_PLACED
+    assert (moved.end_fault.reason, moved.end_fault.metadata["id_used"]) == (Reason.NOT_PLACED, "true")
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.NEVER_SENT}, key=lambda each: each.value))
 def test_nothing_but_never_sent_is_sent_again(status):
     """An order that may have been sent is never signed twice."""

@@ -1,0 +1,62 @@
+"""The composition root: the only room that knows every concrete class.
+
+`run` is what the command line calls. What is built and in which order stands in service.py, how an account comes up in
+account.py, what touches the world in parts.py. No container, no globals, no default that builds a thing.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import structlog
+
+from execsvc.compose.outcome import PaperFacts, Ready, StartRefused, Stop
+from execsvc.compose.parts import real_parts
+from execsvc.compose.service import service
+from execsvc.runtime import loop
+from execsvc.settings import Settings
+
+Companion = Callable[[str], Coroutine[Any, Any, None]]
+DEMO_LINE = "1 small order every 5 s (--no-demo)"
+
+
+def run(settings: Settings, announce: Callable[[Ready], None], companion: Companion | None = None) -> int:
+    """Runs until SIGTERM or SIGINT (a second one exits at once) and returns the exit code. Raises StartRefused.
+
+    `companion` is dev's little trader: it is given the gateway's own address.
+    """
+    return loop.run(_main(settings, announce, companion))
+
+
+async def _main(settings: Settings, announce: Callable[[Ready], None], companion: Companion | None) -> int:
+    stop = Stop()
+    _on_signals(stop)
+    async with AsyncExitStack() as stack:
+        parts = await real_parts(settings, stop, stack)
+        began = parts.clock.monotonic()
+        running = await stack.enter_async_context(service(settings, parts, stop))
+        demo = None
+        if settings.demo and companion is not None:
+            demo = DEMO_LINE
+            trade = companion
+            parts.tasks.supervise("demo", lambda: trade(running.grpc_address))
+        announce(running.ready(demo, parts.clock.monotonic() - began))
+        await stop.event.wait()
+        structlog.get_logger().info("service.stopping", why=stop.why)
+    return stop.code
+
+
+def _on_signals(stop: Stop) -> None:
+    def heard(number: int) -> None:
+        if stop.event.is_set():
+            os._exit(128 + number)  # the second one means now; the journal makes that safe
+        stop.now(signal.Signals(number).name, 130 if number == signal.SIGINT else 0)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, heard, number)
+
+
+__all__ = ["Companion", "PaperFacts", "Ready", "StartRefused", "run"]
