@@ -40,6 +40,7 @@ SERVER_NAMES: dict[str, str] = {
 }
 CLIENT_NAMES = frozenset({
     "EXECSVC_TOKEN", "EXECSVC_TOKEN_FILE", "EXECSVC_TARGET", "EXECSVC_OUTPUT", "EXECSVC_PAPER_CONTROL_URL",
+    "EXECSVC_ALLOW_LIVE",
 })  # fmt: skip
 LATER_NAMES = {
     "EXECSVC_CONFIG": "several accounts and callers by file are not in this build",
