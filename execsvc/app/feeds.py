@@ -87,6 +87,7 @@ _Box = Mailbox[Ticker] | Mailbox[BookChange]
 @dataclass
 class _Upstream:
     feed: PublicFeed
+    opened_at: float
     up: bool = False
     ever_up: bool = False
     last_frame_ns: int = 0
@@ -311,10 +312,12 @@ class Feeds:
     # ---- state --------------------------------------------------------------------------------------------------
 
     def _link_state(self, link: _Upstream) -> FeedState:
+        now = self._clock.monotonic()
+        if not link.ever_up and now - link.opened_at <= STALENESS_BOUND_S:
+            return FeedState.RESYNCING  # its first connection is still being made
         if not link.up or link.last_frame_at is None:
             return FeedState.STALE
-        silent_s = self._clock.monotonic() - link.last_frame_at
-        return FeedState.STALE if silent_s > STALENESS_BOUND_S else FeedState.LIVE
+        return FeedState.STALE if now - link.last_frame_at > STALENESS_BOUND_S else FeedState.LIVE
 
     def _move(self, state: _State, to: FeedState) -> None:
         if state.state is to:
@@ -414,7 +417,7 @@ class Feeds:
             wishes.setdefault(state.topic.depth, set()).add(state.topic)
         for key, topics in wishes.items():
             if key not in self._upstreams:
-                link = self._upstreams[key] = _Upstream(self._venue.feed())
+                link = self._upstreams[key] = _Upstream(self._venue.feed(), self._clock.monotonic())
                 self._tasks.supervise(f"public feed {key}", partial(self._pull, key, link))
             self._upstreams[key].feed.want(frozenset(topics))
 

@@ -305,6 +305,7 @@ class Order:
             key_label=intent.key_label,
             entry_deadline_ns=intent.entry_deadline_ns,
             trace_id=intent.trace_id,
+            cancel_requested=False,  # an order placed anew is wanted anew
             end_fault=None,
             version=self.version + 1,
             update_time_ns=now_ns,

@@ -154,6 +154,19 @@ def test_silence_is_stale_within_the_bound_and_a_quarter_second():
     scene(script)
 
 
+def test_a_first_connection_is_awaited_before_it_is_called_stale():
+    """RESYNCING while it is being dialled, STALE when it took longer than the bound."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        await here.clock.sleep(STALENESS_BOUND_S - 0.1)
+        assert box.state is FeedState.RESYNCING
+        await here.clock.sleep(0.5)
+        assert box.state is FeedState.STALE
+
+    scene(script)
+
+
 def test_heartbeats_keep_a_quiet_symbol_live():
     """A market that does not trade is not stale."""
 

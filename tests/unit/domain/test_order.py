@@ -134,6 +134,13 @@ def test_what_was_told_as_in_doubt_and_never_left_is_not_placed():
     assert (moved.end_fault.reason, moved.end_fault.metadata["id_used"]) == (Reason.NOT_PLACED, "true")
 
 
+def test_a_wish_to_cancel_does_not_outlive_the_attempt_it_was_for():
+    """Placed again after NEVER_SENT, the order is wanted."""
+    wished = order().apply(CancelWished(), 2).apply(NeverSent(FAULT), 3)
+    assert wished.cancel_requested
+    assert not wished.resubmitted(INTENT, 4).cancel_requested
+
+
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.NEVER_SENT}, key=lambda each: each.value))
 def test_nothing_but_never_sent_is_sent_again(status):
     """An order that may have been sent is never signed twice."""

@@ -1,0 +1,99 @@
+"""The place of a database file: its directory, the file itself, and the lock that makes it ours alone.
+
+The lock is an flock on a file beside the database: the kernel drops it when the process dies, however it dies. It is
+honest on local disks only, and so is SQLite's shared memory, therefore network file systems are refused where the kernel
+names them. Opening and reading the database is not done here.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+_MOUNTS = Path("/proc/self/mountinfo")
+_NETWORK_KINDS = (
+    "nfs",
+    "cifs",
+    "smb",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "fuse.sshfs",
+    "fuse.glusterfs",
+    "fuse.s3fs",
+    "lustre",
+)
+
+
+class StoreRefused(Exception):
+    """The store cannot be opened; the message is one sentence for the person who starts the service."""
+
+
+class Claim:
+    """A database path that no other process can open, until released."""
+
+    def __init__(self, path: Path, descriptor: int) -> None:
+        self.path = path
+        self._descriptor: int | None = descriptor
+
+    def release(self) -> None:
+        """Gives the path free. Harmless when repeated. The lock file stays: removing it would let two owners in."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def claim(path: Path) -> Claim:
+    """Makes directory (0700) and file (0600) where they are missing, and locks. Raises StoreRefused."""
+    try:
+        _make(path)
+        kind = network_kind(path.resolve(), _MOUNTS.read_text() if _MOUNTS.exists() else "")
+        if kind is not None:
+            raise StoreRefused(f"{path} is on a network file system ({kind}): put the store on a local disk")
+        return Claim(path, _lock(path, path.with_name(f"{path.name}.lock")))
+    except OSError as error:
+        raise StoreRefused(f"{error.filename or path} cannot be used for the store: {error.strerror}") from error
+
+
+def network_kind(path: Path, mounts: str) -> str | None:
+    """The file system's kind when `path` lies on a network mount. `mounts` is the text of Linux's mountinfo."""
+    best, kind = -1, ""
+    for line in mounts.splitlines():
+        left, _, right = line.partition(" - ")
+        point = Path(left.split()[4].replace("\\040", " "))
+        # Of two mounts on one point the later one is in force.
+        if path.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), right.split()[0]
+    return kind if kind.startswith(_NETWORK_KINDS) else None
+
+
+def _make(path: Path) -> None:
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _sync(path.parent.parent)
+    if path.is_dir():
+        raise StoreRefused(f"{path} is a directory: name a file for the store")
+    # SQLite gives its side files the database's own mode, so this one call keeps all of them private.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    _sync(path.parent)
+
+
+def _sync(directory: Path) -> None:
+    """A new name survives a power cut only when its directory is synced."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(path: Path, beside: Path) -> int:
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        owner = os.read(descriptor, 32).decode(errors="replace").strip() or "unknown"
+        os.close(descriptor)
+        raise StoreRefused(f"{path} is in use by process {owner}, which holds {beside}: stop it first") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor

@@ -1,0 +1,113 @@
+"""The embedded store and its twin in memory say the same of any sequence of calls."""
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from execsvc.domain.errors import ExecsvcError, Fault, Reason
+from execsvc.domain.order import Acknowledged, CancelWished, Doubted, NeverSent, ProvedAbsent, Refused, Seen, Status
+from execsvc.ports import OrderQuery
+from execsvc.store.database import Birth, audit_flaws, open_database
+from execsvc.store.disk import Disk
+from execsvc.store.memory import MemoryStore
+from execsvc.store.sqlite import SqliteStore
+from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of, report_of, spec_of
+
+FAULT = Fault(Reason.VENUE_ERROR, "as told", {"venue_error": "E"})
+BIRTH = Birth("journal", SECRET, 1)
+keys = st.builds(key_of, st.sampled_from("ab"), account=st.sampled_from(["main", "second"]))
+venue_ids = st.sampled_from(["OTX-1", "OTX-2"])
+reports = st.builds(
+    report_of, venue_ids, status=st.sampled_from([Status.OPEN, Status.CANCELLED]), filled=st.sampled_from([None, "0.2"])
+)
+events = st.one_of(
+    st.builds(Acknowledged, venue_ids),
+    st.builds(Seen, reports),
+    st.sampled_from([Refused(FAULT), Doubted("late"), ProvedAbsent(FAULT), NeverSent(FAULT), CancelWished()]),
+)
+fills = st.builds(fill_of, st.sampled_from(["T1", "T2"]), account=st.sampled_from(["main", "second"]))
+intents = st.builds(intent_of, keys, st.builds(spec_of, st.sampled_from(["0.5", "0.50", "0.6"])))
+calls = st.one_of(
+    st.tuples(st.just("begin"), intents),
+    st.tuples(st.just("record"), keys, events),
+    st.tuples(st.just("record_fill"), fills, st.none() | keys, st.none() | events),
+    st.tuples(st.just("reserve"), st.sampled_from(["k", "l"]), st.integers(0, 50), st.integers(0, 9)),
+    st.just(("reopen",)),
+)
+
+
+async def tell(store, name, arguments, now_ns):
+    """What one call answers, an error as its words."""
+    timed = arguments if name == "reserve" else (*arguments, now_ns)
+    try:
+        return await getattr(store, name)(*timed)
+    except ExecsvcError as error:
+        return (type(error), error.reason)
+
+
+async def told(reopened, script):
+    """All that a store answers to a script of calls, and all that can be read of it at the end."""
+    store = await reopened(None)
+    heard = []
+    store.subscribe(heard.append)
+    answers = []
+    for now_ns, (name, *arguments) in enumerate(script, 1_000):
+        if name == "reopen":
+            store = await reopened(store)
+            store.subscribe(heard.append)
+            answers.append(store.epoch)
+        else:
+            answers.append(await tell(store, name, arguments, now_ns))
+    seen = [
+        (
+            await store.after(account, 0, 1_000),
+            await store.page(OrderQuery(account)),
+            await store.in_status(account, frozenset(Status)),
+            [await store.find(account, venue_order_id=venue_id) for venue_id in ("OTX-1", "OTX-2")],
+        )
+        for account in ("main", "second")
+    ]
+    await store.close()
+    return answers, heard, seen
+
+
+async def both(script):
+    disk = Disk(BIRTH.journal_id, SECRET)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.db"
+
+        async def in_memory(before):
+            return MemoryStore(disk)
+
+        async def on_disk(before):
+            if before is not None:
+                await before.close()
+            return SqliteStore(open_database(path, BIRTH))
+
+        answers = (await told(in_memory, script), await told(on_disk, script))
+        flaws = [*audit_flaws(path).values(), *(disk.audit_flaws(account) for account in disk.heads)]
+    return *answers, flaws
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(calls, max_size=14))
+def test_the_twins_agree(script):
+    """Whatever is asked in whatever order: same answers, same errors, same journal, chains whole."""
+    memory, sqlite, flaws = asyncio.run(both(script))
+    assert memory == sqlite
+    assert set() == {*flaws} - {()}
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(calls, max_size=14))
+def test_the_journal_alone_tells_every_order(script):
+    """The last entry of an order is its present state, and sequences have no holes."""
+    (_, heard, seen), _, _ = asyncio.run(both(script))
+    assert [(i, entry) for entries, *_ in seen for i, entry in enumerate(entries, 1)] == [
+        (entry.sequence, entry) for entries, *_ in seen for entry in entries
+    ]
+    told_last = {entry.order.key: entry.order for entry in heard if entry.order is not None}
+    assert told_last == {order.key: order for _, page, *_ in seen for order in page}
