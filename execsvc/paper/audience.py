@@ -1,0 +1,153 @@
+"""Who follows what: every line's subscriptions, and the news that goes out to them.
+
+A frame is built once for all lines that asked for the same. What was not asked for is not built.
+"""
+
+from collections.abc import Iterable
+
+import msgspec
+
+from .feeds import BookFeed, ohlc_frame, ticker_frame, trade_frame
+from .instruments import instrument_frame
+from .line import Line, Topic
+from .listing import Listing
+from .tape import Print
+from .venue import Venue
+
+INSTRUMENT = Topic("instrument", "")
+_SNAP_TRADES = 50
+_VERSION = "2.0.10"
+
+
+class Audience:
+    """All lines of one exchange."""
+
+    def __init__(self, venue: Venue) -> None:
+        self._venue = venue
+        self.lines: dict[int, Line] = {}
+        self._followers: dict[Topic, dict[int, Line]] = {}
+        self._by_symbol: dict[str, list[Topic]] = {}
+        self._books: dict[Topic, BookFeed] = {}
+
+    def follow(self, line: Line, topic: Topic) -> None:
+        """Let a line follow a topic."""
+        line.topics[topic.slot] = topic
+        line.beating = True
+        if topic not in self._followers:
+            self._followers[topic] = {}
+            self._by_symbol.setdefault(topic.symbol, []).append(topic)
+            if topic.channel == "book":
+                self._books[topic] = BookFeed(self._listing(topic), int(topic.detail))
+                self._books[topic].refresh()
+        self._followers[topic][line.id] = line
+
+    def leave(self, line: Line, slot: tuple[str, str, int | str]) -> Topic | None:
+        """Let a line follow a topic no longer; returns the topic, or None when it did not follow one."""
+        topic = line.topics.pop(slot, None)
+        if topic is None:
+            return None
+        followers = self._followers[topic]
+        del followers[line.id]
+        if not followers:
+            del self._followers[topic]
+            self._by_symbol[topic.symbol].remove(topic)
+            self._books.pop(topic, None)
+        return topic
+
+    def remove(self, line: Line) -> None:
+        """Forget a line and all it followed."""
+        for slot in list(line.topics):
+            self.leave(line, slot)
+        line.executions = None
+        self.lines.pop(line.id, None)
+
+    def snapshot(self, topic: Topic, now: int) -> str:
+        """Return a topic's first frame."""
+        if topic.channel == "instrument":
+            return instrument_frame(self._venue.directory, self._venue.listings.values(), kind="snapshot").decode()
+        listing = self._listing(topic)
+        match topic.channel:
+            case "book":
+                return self._books[topic].snapshot(now)
+            case "ticker":
+                return ticker_frame(listing, now, kind="snapshot")
+            case "trade":
+                return trade_frame(listing, list(listing.tape.prints)[-_SNAP_TRADES:], kind="snapshot")
+            case _:
+                interval = int(topic.detail)
+                candles = listing.tape.candles(interval, now)
+                return ohlc_frame(listing, interval, candles, now, kind="snapshot")
+
+    def publish(self, listing: Listing, now: int) -> None:
+        """Send one market's news to its followers."""
+        prints, moved = listing.news()
+        for topic in self._by_symbol.get(listing.pair.symbol, ()):
+            if self._venue.faults.frozen(topic.symbol, topic.channel, now):
+                continue
+            frame = self._news(topic, listing, prints, moved=moved, now=now)
+            if frame is not None:
+                self._tell_all(self._followers[topic].values(), frame, now)
+
+    def publish_executions(self, now: int) -> None:
+        """Send the trader's order events to every private line that asked."""
+        events, self._venue.engine.events = self._venue.engine.events, []
+        lines = [line for line in self.lines.values() if line.executions is not None]
+        for happened in events if lines else ():
+            skip = self._venue.faults.strikes("skip_sequence", "", now)
+            for line in lines:
+                frame = line.executions.update(happened, skip=skip) if line.executions else None
+                if frame is not None:
+                    self.tell(line, frame.decode(), now)
+
+    def publish_status(self, now: int) -> None:
+        """Tell every line the system status."""
+        for line in self.lines.values():
+            self.tell(line, self.status(line), now)
+
+    def publish_instrument(self, listing: Listing, now: int) -> None:
+        """Tell the followers of the instrument channel that a pair changed."""
+        frame = instrument_frame(self._venue.directory, [listing], kind="update").decode()
+        self._tell_all(self._followers.get(INSTRUMENT, {}).values(), frame, now)
+
+    def _news(self, topic: Topic, listing: Listing, prints: list[Print], *, moved: bool, now: int) -> str | None:
+        match topic.channel:
+            case "book":
+                return self._book_news(topic, now)
+            case "ticker" if prints if topic.detail == "trades" else moved:
+                return ticker_frame(listing, now, kind="update")
+            case "trade" if prints:
+                return trade_frame(listing, prints, kind="update")
+            case "ohlc" if prints:
+                interval = int(topic.detail)
+                return ohlc_frame(listing, interval, [listing.tape.current(interval, now)], now, kind="update")
+            case _:
+                return None
+
+    def _book_news(self, topic: Topic, now: int) -> str | None:
+        feed, faults = self._books[topic], self._venue.faults
+        bids, asks = feed.refresh()
+        if not (bids or asks) or faults.strikes("update_lost", topic.symbol, now):
+            return None
+        return feed.update(bids, asks, now, spoil=faults.strikes("checksum_wrong", topic.symbol, now))
+
+    def status(self, line: Line) -> str:
+        """Return the status frame of a line."""
+        data = {
+            "version": _VERSION,
+            "system": self._venue.engine.system,
+            "api_version": "v2",
+            "connection_id": line.id,
+        }
+        return msgspec.json.encode({"channel": "status", "type": "update", "data": [data]}).decode()
+
+    def tell(self, line: Line, text: str, now: int) -> None:
+        """Say something on a line, unless a mishap keeps the feeds silent."""
+        if not self._venue.faults.silent(line.kind, now):
+            line.say(text, now)
+
+    def _tell_all(self, lines: Iterable[Line], text: str, now: int) -> None:
+        for line in lines:
+            self.tell(line, text, now)
+
+    def _listing(self, topic: Topic) -> Listing:
+        return self._venue.listings[self._venue.directory.symbols[topic.symbol].id]

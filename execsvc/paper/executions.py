@@ -1,0 +1,154 @@
+"""The executions channel: the trader's order events as rows, each update with the next sequence number.
+
+Rows follow the documented order of a life: pending_new with the whole order, new with the ids, trade for each fill
+(its order_status stays partially_filled), then filled, canceled or expired.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from .figures import fixed, rescale, stamp
+from .orders import Event, Order, Trade, event, price_decimals, shown_cost
+from .venue import Venue
+
+_SNAP_TRADES = 50
+_QUIET_KINDS = ("new", "filled", "canceled", "expired")
+_USD_DECIMALS = 4
+
+
+@dataclass(slots=True)
+class Executions:
+    """One subscription: what it asked for and how far its sequence has come."""
+
+    snap_orders: bool
+    snap_trades: bool
+    order_status: bool
+    sequence: int = 0
+
+    def snapshot(self, venue: Venue) -> bytes:
+        """Return the snapshot: open orders, then the last 50 fills, as far as they were asked for."""
+        rows: list[dict[str, Any]] = []
+        if self.snap_orders:
+            rows += [_snap_row(order) for order in venue.orders.open_ones()]
+        if self.snap_trades:
+            newest = list(venue.orders.trades.values())[-_SNAP_TRADES:]
+            rows += [_trade_row(_as_event(trade), trade) for trade in newest]
+        return self._frame("snapshot", rows)
+
+    def update(self, happened: Event, *, skip: bool) -> bytes | None:
+        """Return the frame of one event, or None when it was not asked for; `skip` loses a sequence number."""
+        if not self.order_status and happened.kind not in _QUIET_KINDS:
+            return None
+        if skip:
+            self.sequence += 1
+        return self._frame("update", [row(happened)])
+
+    def _frame(self, kind: str, rows: Iterable[dict[str, Any]]) -> bytes:
+        self.sequence += 1
+        frame = {"channel": "executions", "type": kind, "data": list(rows), "sequence": self.sequence}
+        return msgspec.json.encode(frame)
+
+
+def raw(value: int, decimals: int) -> msgspec.Raw:
+    """Return a figure as a JSON number with all its places."""
+    return msgspec.Raw(fixed(value, decimals).encode())
+
+
+def row(happened: Event) -> dict[str, Any]:
+    """Return the row of one event."""
+    if happened.kind == "pending_new":
+        return _whole(happened)
+    if happened.trade is not None:
+        return _trade_row(happened, happened.trade)
+    data = {"timestamp": stamp(happened.at), "order_status": happened.status, "exec_type": happened.kind}
+    data |= _references(happened.order)
+    return data if happened.kind == "new" else data | _totals(happened)
+
+
+def _references(order: Order) -> dict[str, Any]:
+    data: dict[str, Any] = {"order_id": order.id}
+    if order.terms.cl_ord_id is not None:
+        data["cl_ord_id"] = order.terms.cl_ord_id
+    if order.terms.userref is not None:
+        data["order_userref"] = order.terms.userref
+    return data
+
+
+def _whole(happened: Event) -> dict[str, Any]:
+    order, terms, pair = happened.order, happened.order.terms, happened.order.terms.pair
+    data: dict[str, Any] = _references(order) | {
+        "symbol": pair.symbol,
+        "order_qty": raw(terms.lots, pair.lot_decimals),
+        "cum_qty": raw(happened.filled, pair.lot_decimals),
+        "cum_cost": raw(shown_cost(pair, happened.cost), pair.cost_decimals),
+        "time_in_force": terms.tif,
+        "exec_type": happened.kind,
+        "side": terms.side,
+        "order_type": terms.kind,
+        "order_status": happened.status,
+        "fee_usd_equiv": _usd(happened.fee_usd),
+        "fee_ccy_pref": "fcib" if terms.fee_in_base else "fciq",
+        "timestamp": stamp(happened.at),
+    }
+    if terms.price is not None:
+        data |= {"limit_price_type": "static", "limit_price": raw(terms.price, pair.pair_decimals)}
+    if terms.budget is not None:
+        data["cash_order_qty"] = raw(shown_cost(pair, terms.budget), pair.cost_decimals)
+    if terms.post:
+        data["post_only"] = True
+    if terms.expires is not None:
+        data["expire_time"] = stamp(terms.expires)
+    return data
+
+
+def _totals(happened: Event) -> dict[str, Any]:
+    pair = happened.order.terms.pair
+    data: dict[str, Any] = {
+        "cum_qty": raw(happened.filled, pair.lot_decimals),
+        "cum_cost": raw(shown_cost(pair, happened.cost), pair.cost_decimals),
+        "avg_price": raw(happened.average, price_decimals(pair)),
+        "fee_usd_equiv": _usd(happened.fee_usd),
+    }
+    if happened.reason is not None:
+        data |= {"reason": happened.reason, "cancel_reason": happened.reason}
+    return data
+
+
+def _trade_row(happened: Event, trade: Trade) -> dict[str, Any]:
+    order, terms, pair = happened.order, happened.order.terms, happened.order.terms.pair
+    asset = trade.fee_asset
+    return _references(order) | {
+        "exec_id": trade.id,
+        "exec_type": "trade",
+        "trade_id": trade.trade_id,
+        "symbol": pair.symbol,
+        "side": terms.side,
+        "last_qty": raw(trade.lots, pair.lot_decimals),
+        "last_price": raw(trade.price, pair.pair_decimals),
+        "liquidity_ind": "m" if trade.maker else "t",
+        "cost": raw(shown_cost(pair, trade.cost), pair.cost_decimals),
+        "order_type": terms.kind,
+        "timestamp": stamp(trade.at),
+        "order_status": happened.status,
+        "cum_qty": raw(happened.filled, pair.lot_decimals),
+        "cum_cost": raw(shown_cost(pair, happened.cost), pair.cost_decimals),
+        "avg_price": raw(happened.average, price_decimals(pair)),
+        "fee_usd_equiv": _usd(happened.fee_usd),
+        "fees": [{"asset": asset.name, "qty": raw(trade.charged, asset.decimals)}],
+    }
+
+
+def _snap_row(order: Order) -> dict[str, Any]:
+    status = "partially_filled" if order.filled else "new"
+    return _whole(event("new", order, order.opened, status=status))
+
+
+def _as_event(trade: Trade) -> Event:
+    return event("trade", trade.order, trade.at, status="filled" if not trade.order.left else "partially_filled")
+
+
+def _usd(amount: float) -> msgspec.Raw:
+    return raw(rescale(round(amount * 1e6), 6, _USD_DECIMALS), _USD_DECIMALS)

@@ -1,0 +1,189 @@
+"""The price-time book of one pair: orders rest in levels, a taker eats the best level first, oldest order first.
+
+Integers only: prices in 10^-pair_decimals, quantities in lots. The book knows whether an order is the trader's or
+the makers' (`owned`), nothing of funds, fees or the wire.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+Side = Literal["buy", "sell"]
+
+
+def opposite(side: Side) -> Side:
+    """Return the other side."""
+    return "sell" if side == "buy" else "buy"
+
+
+@dataclass(slots=True, eq=False)
+class Resting:
+    """An order in the book; `qty` is what is left of it. `ref` is the trader's order id, or "" for a maker."""
+
+    side: Side
+    price: int
+    qty: int
+    ref: str = ""
+
+    @property
+    def owned(self) -> bool:
+        """Tell whether this is the trader's own order."""
+        return self.ref != ""
+
+
+@dataclass(slots=True)
+class Level:
+    """One price: total quantity, the queue in time order, and when it last changed (ns)."""
+
+    price: int
+    qty: int = 0
+    changed: int = 0
+    queue: dict[int, Resting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """A taker met a resting order: at the resting order's price."""
+
+    resting: Resting
+    price: int
+    qty: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a taker got: fills in order, what is left, and the trader's own order it stopped at, if it did."""
+
+    fills: tuple[Fill, ...]
+    left: int
+    stopped_at: Resting | None = None
+
+
+class Half:
+    """One side of the book, best price first. A key is the price, negated for bids: smaller is always better."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.sign = -1 if side == "buy" else 1
+        self.keys: list[int] = []
+        self.levels: dict[int, Level] = {}
+        self.makers: dict[int, Resting] = {}
+
+    def best(self) -> int | None:
+        """Return the best price, or None when the side is empty."""
+        return self.keys[0] * self.sign if self.keys else None
+
+    def top(self, depth: int) -> list[tuple[int, int]]:
+        """Return up to `depth` (price, quantity) rows, best first."""
+        sign, levels = self.sign, self.levels
+        return [(key * sign, levels[key * sign].qty) for key in self.keys[:depth]]
+
+    def better_than(self, price: int) -> list[int]:
+        """Return the prices that lie in front of this one."""
+        return [key * self.sign for key in self.keys[: bisect_left(self.keys, price * self.sign)]]
+
+    def worse_than(self, price: int) -> list[int]:
+        """Return the prices that lie behind this one."""
+        return [key * self.sign for key in self.keys[bisect_right(self.keys, price * self.sign) :]]
+
+    def walk(self) -> Iterator[Level]:
+        """Yield the levels, best first."""
+        for key in self.keys:
+            yield self.levels[key * self.sign]
+
+    def add(self, resting: Resting, now: int) -> None:
+        """Append an order to the queue of its price."""
+        level = self.levels.get(resting.price)
+        if level is None:
+            level = self.levels[resting.price] = Level(resting.price)
+            insort(self.keys, resting.price * self.sign)
+        level.queue[id(resting)] = resting
+        level.qty += resting.qty
+        level.changed = now
+        if not resting.owned:
+            self.makers[resting.price] = resting
+
+    def reduce(self, resting: Resting, qty: int, now: int) -> None:
+        """Take `qty` off a resting order; an order with nothing left leaves the book, and so does its empty level."""
+        level = self.levels[resting.price]
+        resting.qty -= qty
+        level.qty -= qty
+        level.changed = now
+        if resting.qty:
+            return
+        del level.queue[id(resting)]
+        if self.makers.get(resting.price) is resting:
+            del self.makers[resting.price]
+        if not level.queue:
+            del self.levels[resting.price]
+            del self.keys[bisect_left(self.keys, resting.price * self.sign)]
+
+    def crossing(self, limit: int | None) -> Iterator[Level]:
+        """Yield the levels a taker with this limit price may eat, best first."""
+        for level in self.walk():
+            if limit is not None and level.price * self.sign > limit * self.sign:
+                return
+            yield level
+
+
+class Book:
+    """Both halves, and the taker's way through them."""
+
+    def __init__(self) -> None:
+        self.halves: dict[Side, Half] = {"buy": Half("buy"), "sell": Half("sell")}
+        self.bids = self.halves["buy"]
+        self.asks = self.halves["sell"]
+
+    def rest(self, resting: Resting, now: int) -> None:
+        """Put an order into the book. It must not cross: the caller matches first."""
+        self.halves[resting.side].add(resting, now)
+
+    def remove(self, resting: Resting, now: int) -> None:
+        """Take an order out of the book entirely."""
+        self.halves[resting.side].reduce(resting, resting.qty, now)
+
+    def crosses(self, side: Side, price: int) -> bool:
+        """Tell whether an order of this side and price would trade at once."""
+        best = self.halves[opposite(side)].best()
+        return best is not None and (price >= best if side == "buy" else price <= best)
+
+    def match(self, side: Side, limit: int | None, qty: int, *, now: int, owned: bool) -> Match:
+        """Eat the other side up to `limit` (None: any price). An owned taker stops at the trader's own order."""
+        half = self.halves[opposite(side)]
+        fills: list[Fill] = []
+        left = qty
+        while left and half.keys:
+            level = half.levels[half.keys[0] * half.sign]
+            if limit is not None and level.price * half.sign > limit * half.sign:
+                break
+            resting = next(iter(level.queue.values()))
+            if owned and resting.owned:
+                return Match(tuple(fills), left, resting)
+            taken = min(left, resting.qty)
+            half.reduce(resting, taken, now)
+            fills.append(Fill(resting, level.price, taken))
+            left -= taken
+        return Match(tuple(fills), left)
+
+    def reachable(self, side: Side, limit: int | None) -> Iterator[tuple[int, int]]:
+        """Yield the (price, quantity) rows an owned taker could eat, its own orders left out."""
+        for level in self.halves[opposite(side)].crossing(limit):
+            foreign = sum(resting.qty for resting in level.queue.values() if not resting.owned)
+            if foreign:
+                yield level.price, foreign
+
+    def mid(self) -> int | None:
+        """Return the middle between best bid and best ask, or the one there is, or None."""
+        bid, ask = self.bids.best(), self.asks.best()
+        if bid is None or ask is None:
+            return ask if bid is None else bid
+        return (bid + ask) // 2
+
+
+def clear_makers(half: Half, now: int, *, prices: Iterable[int] | None = None) -> None:
+    """Remove the makers' orders of one half: all of them, or those at the given prices."""
+    for price in list(half.makers if prices is None else prices):
+        resting = half.makers.get(price)
+        if resting is not None:
+            half.reduce(resting, resting.qty, now)

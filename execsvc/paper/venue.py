@@ -1,0 +1,95 @@
+"""The parts of one exchange, built and wired once, and what a handler is given to answer one call.
+
+The only place that knows every part; it holds no rule of its own.
+"""
+
+from dataclasses import dataclass
+
+from .auth import Key, Keyring
+from .chance import Mint, number, stream
+from .engine import Engine
+from .figures import NS, whole
+from .ledger import Ledger
+from .listing import Listing
+from .market import TRADES_PER_S, Market, taker_lots
+from .mishap import FaultPlan
+from .options import PaperOptions
+from .orders import Orders
+from .pairs import Directory, Pair, load
+from .params import Params
+from .past import Past
+from .prices import Prices
+from .tape import Tape
+from .timers import Timers
+from .words import UNKNOWN_PAIR, Refused
+
+_FIRST_TRADE_ID = 20_000_000
+_TRADE_ID_SPAN = 40_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One REST call: when it reached the exchange and when it is carried out, and the key that signed it."""
+
+    method: str
+    params: Params
+    received: int
+    now: int
+    key: Key | None = None
+
+
+class Venue:
+    """Everything the exchange knows. `start` is the instant its market begins, in ns."""
+
+    def __init__(self, options: PaperOptions, start: int) -> None:
+        self.options = options
+        self.opened = start
+        self.start = start if options.frozen else start - options.warm_up_s * NS
+        self.timers = Timers()
+        self.directory: Directory = load(options.pairs)
+        self.prices = Prices(options.seed, self.start)
+        self.mint = Mint(options.seed, options.life)
+        self.ledger = Ledger(keep=options.keep_orders)
+        self.orders = Orders(keep=options.keep_orders)
+        self.listings = {pair.id: self._list(pair) for pair in self.directory.pairs.values()}
+        self.engine = Engine(
+            self.listings,
+            self.ledger,
+            self.orders,
+            self.mint,
+            self.prices,
+            soft_post=options.post_only_style == "canceled",
+        )
+        self.markets = {
+            name: Market(listing, self.engine, self.prices, seed=options.seed, start=self.start)
+            for name, listing in self.listings.items()
+        }
+        self.keys = Keyring(stream(options.seed, "keys"))
+        self.key = self.keys.make("paper", options.permissions, now=start, nonce_window=options.nonce_window)
+        self.faults = FaultPlan(stream(options.seed, "mishaps"))
+        self._fund(start)
+
+    def listing(self, name: str) -> Listing:
+        """Find a market by any of its names; raises Refused when there is none."""
+        pair = self.directory.pair(name)
+        if pair is None:
+            raise Refused(UNKNOWN_PAIR)
+        return self.listings[pair.id]
+
+    def _list(self, pair: Pair) -> Listing:
+        start_s = self.start // NS
+        mean = taker_lots(pair, self.prices.usd(pair.base.id, self.start / NS))
+        seed = self.options.seed
+        past = Past(pair, self.prices, seed=seed, start_s=start_s, lots_per_s=mean * TRADES_PER_S, mean=mean)
+        first_id = _FIRST_TRADE_ID + number(seed, "trade-id", pair.symbol) % _TRADE_ID_SPAN
+        tape = Tape(past, start=self.start, first_id=first_id)
+        return Listing(pair, tape, frozen=self.options.frozen)
+
+    def _fund(self, now: int) -> None:
+        for name, amount in self.options.funds.items():
+            asset = self.directory.asset(name)
+            if asset is None:
+                raise ValueError(f"funds name an asset the paper exchange does not know: {name}")
+            units = whole(amount, asset.decimals)
+            if units:
+                self.ledger.deposit(asset, units, entry=self.mint.entry(), at=now)
