@@ -57,8 +57,23 @@ class SimClock:
         return asyncio.timeout_at(by)
 
 
+class SimHandle:
+    """Awaits the work without owning it."""
+
+    def __init__(self, task):
+        self.task = task
+        self.waiters = 0
+
+    def __await__(self):
+        self.waiters += 1
+        try:
+            return (yield from asyncio.shield(self.task).__await__())
+        finally:
+            self.waiters -= 1
+
+
 class SimTasks:
-    """Owned work: shielded from whoever awaits it; failures are kept for the test to see."""
+    """Owned work: shielded from whoever awaits it; failures that nobody waited for are kept for the test to see."""
 
     def __init__(self):
         self.running = set()
@@ -67,16 +82,18 @@ class SimTasks:
     def start(self, name, work):
         task = asyncio.ensure_future(work)
         task.set_name(name)
+        handle = SimHandle(task)
         self.running.add(task)
-        task.add_done_callback(self._ended)
-        return asyncio.shield(task)
+        task.add_done_callback(lambda _: self._ended(handle))
+        return handle
 
     def supervise(self, name, factory):
         self.start(name, factory())
 
-    def _ended(self, task):
+    def _ended(self, handle):
+        task = handle.task
         self.running.discard(task)
-        if not task.cancelled() and task.exception() is not None:
+        if not task.cancelled() and task.exception() is not None and not handle.waiters:
             self.failures.append(task.exception())
 
     async def close(self):

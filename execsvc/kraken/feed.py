@@ -1,0 +1,217 @@
+"""The public stream, sans I/O: wishes in, requests out; frames in, market events out.
+
+Integrity is by checksum (ladder.py), order of subscriptions by subscriptions.py. Kraken's book frames name no depth, so one
+connection carries a symbol's book at one depth only: a second depth is refused, loudly, and belongs on another feed.
+"""
+
+from collections import deque
+from collections.abc import Callable
+
+import msgspec
+
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.market import (
+    Beat,
+    BookSeen,
+    BookTopic,
+    Desynced,
+    EventTimes,
+    FeedEvent,
+    LinkUp,
+    ModeSeen,
+    TickerSeen,
+    TickerTopic,
+    Topic,
+    TopicRefused,
+    VenueMode,
+)
+from execsvc.kraken import wire
+from execsvc.kraken.figures import stamp_ns
+from execsvc.kraken.ladder import Desync, Ladder
+from execsvc.kraken.pictures import ticker_of_stream
+from execsvc.kraken.pulse import Pulse
+from execsvc.kraken.subscriptions import Key, Request, Subscriptions
+
+BEAT_EVERY_NS = 500_000_000
+RESYNCS_MAX = 3  # in a window: after that the symbol is asked for at a slower pace
+RESYNCS_WINDOW_S = 60.0
+RESYNC_PAUSE_S = 5.0
+
+_MODES = {mode.value: mode for mode in VenueMode}
+
+_frame = wire.decoder(wire.Frame)
+_ack = wire.decoder(wire.AckResult)
+_tickers = wire.decoder(list[wire.TickerData])
+_books = wire.decoder(list[wire.BookData])
+_statuses = wire.decoder(list[wire.StatusData])
+
+
+class FeedSession:
+    """The protocol of one feed; it outlives its connections and subscribes everything anew on each."""
+
+    def __init__(self, *, instrument: Callable[[str], Instrument | None], pulse: Callable[[], Pulse]) -> None:
+        self._instrument = instrument
+        self._new_pulse = pulse
+        self._pulse = pulse()
+        self._subscriptions = Subscriptions()
+        self._topics: dict[Key, Topic] = {}
+        self._told: list[FeedEvent] = []
+        self._ladders: dict[str, Ladder] = {}  # of the books whose updates count now
+        self._desyncs: dict[str, deque[float]] = {}
+        self._beat_ns = 0
+        self.doubts_decimals = False  # a book keeps failing: the pair's decimals may have changed
+        self.ended = ""
+
+    def __repr__(self) -> str:
+        return f"<FeedSession {self._subscriptions!r} ended={self.ended!r}>"
+
+    def want(self, topics: frozenset[Topic]) -> None:
+        """Sets the whole wish."""
+        before = set(self._topics.values())
+        self._topics = {}
+        for topic in sorted(topics, key=lambda each: (type(each).__name__, each)):
+            self._wish(topic, told_before=topic in before)
+        self._subscriptions.want({key: _depth(topic) for key, topic in self._topics.items()})
+        for ladder in [each for each in self._ladders.values() if self._topics.get(_key(each.topic)) != each.topic]:
+            del self._ladders[ladder.topic.symbol]
+            self._subscriptions.renew(_key(ladder.topic))  # wished again at once, it needs a snapshot again
+
+    def renew(self, topic: Topic, *, not_before: float = 0.0) -> None:
+        """Subscribes one topic anew."""
+        if self._topics.get(_key(topic)) == topic:
+            self._ladders.pop(topic.symbol, None) if isinstance(topic, BookTopic) else None
+            self._subscriptions.renew(_key(topic), not_before=not_before)
+
+    def opened(self, now: float, wall_ns: int) -> list[FeedEvent]:
+        """A connection stands: all is asked for anew."""
+        self.ended = ""
+        self._pulse = self._new_pulse()
+        self._pulse.opened(now)
+        self._subscriptions.opened()
+        self._ladders.clear()
+        return [LinkUp(wall_ns)]
+
+    def due(self, now: float, wall_ns: int) -> list[str]:
+        """Texts to send now."""
+        self.ended = self.ended or self._pulse.silent(now)
+        requests = [_text(request) for request in self._subscriptions.due(now)]
+        return requests + self._pulse.due(now, wall_ns)
+
+    def next_timer(self, now: float) -> float:
+        """When `due` should be asked again."""
+        return min(self._pulse.next_timer(now), self._subscriptions.next_timer(now))
+
+    def receive(self, text: bytes, now: float, wall_ns: int) -> list[FeedEvent]:
+        """The events of one frame, at least a Beat every half second. Raises ProtocolBroken."""
+        frame = _frame(text)
+        self._pulse.heard(frame, now, wall_ns)
+        events = self._of_frame(frame, now, wall_ns)
+        if self._told:
+            events = [*self._told, *events]
+            self._told = []
+        if not events or wall_ns - self._beat_ns >= BEAT_EVERY_NS:
+            self._beat_ns = wall_ns
+            events.append(Beat(wall_ns))
+        return events
+
+    def _of_frame(self, frame: wire.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
+        if frame.channel == "book":
+            return self._on_books(frame, now, wall_ns)
+        if frame.channel == "ticker":
+            return self._on_tickers(frame, wall_ns)
+        if frame.channel == "status":
+            modes = (_MODES.get(row.system) for row in _statuses(frame.data))
+            return [ModeSeen(mode) for mode in modes if mode is not None]
+        if frame.method in {"subscribe", "unsubscribe"} or frame.error:
+            return self._on_answer(frame, now)
+        return []  # heartbeat, pong, and channels we do not know
+
+    def _on_answer(self, frame: wire.Frame, now: float) -> list[FeedEvent]:
+        symbol = frame.symbol or (_ack(frame.result).symbol if bytes(frame.result) else "")
+        error = "" if frame.success else frame.error or "refused without a reason"
+        refusals = self._subscriptions.answered(frame.req_id, symbol, error=error, now=now)
+        return [
+            TopicRefused(self._topics[refusal.key], refusal.why) for refusal in refusals if refusal.key in self._topics
+        ]
+
+    def _on_tickers(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
+        snapshot = frame.type == "snapshot"
+        return [
+            TickerSeen(ticker_of_stream(row, wall_ns), snapshot)
+            for row in _tickers(frame.data)
+            if self._subscriptions.data(("ticker", row.symbol), snapshot=snapshot)
+        ]
+
+    def _on_books(self, frame: wire.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
+        rows = _books(frame.data)
+        if frame.type == "snapshot":
+            return [event for row in rows for event in self._on_snapshot(row, now, wall_ns)]
+        events: list[FeedEvent] = []
+        for row in rows:
+            ladder = self._ladders.get(row.symbol)
+            if ladder is None:
+                continue  # of a subscription that is being given up, or whose snapshot has not come
+            times = EventTimes(stamp_ns(row.timestamp), wall_ns)
+            try:
+                bids, asks = ladder.apply(row.bids, row.asks, row.checksum, times)
+            except Desync as failure:
+                events.append(self._desynced(ladder.topic, str(failure), now))
+            else:
+                events.append(BookSeen(ladder.topic, False, bids, asks, row.checksum, times, ladder.view))  # noqa: FBT003  positional: the hottest line
+        return events
+
+    def _on_snapshot(self, row: wire.BookData, now: float, wall_ns: int) -> list[FeedEvent]:
+        topic = self._topics.get(("book", row.symbol))
+        if not isinstance(topic, BookTopic) or not self._subscriptions.data(("book", row.symbol), snapshot=True):
+            return []
+        times = EventTimes(stamp_ns(row.timestamp), wall_ns)
+        try:
+            ladder = self._ladder(topic)
+            ladder.load(row.bids, row.asks, row.checksum, times)
+        except Desync as failure:
+            return [self._desynced(topic, str(failure), now)]
+        self._ladders[row.symbol] = ladder
+        bids, asks = ladder.levels()
+        return [
+            BookSeen(topic, snapshot=True, bids=bids, asks=asks, checksum=row.checksum, times=times, view=ladder.view)
+        ]
+
+    def _desynced(self, topic: BookTopic, why: str, now: float) -> Desynced:
+        times = self._desyncs.setdefault(topic.symbol, deque(maxlen=RESYNCS_MAX + 1))
+        times.append(now)
+        often = len(times) > RESYNCS_MAX and now - times[0] < RESYNCS_WINDOW_S
+        self.doubts_decimals = self.doubts_decimals or often
+        self.renew(topic, not_before=now + (RESYNC_PAUSE_S if often else 0.0))
+        return Desynced(topic, why)
+
+    def _ladder(self, topic: BookTopic) -> Ladder:
+        instrument = self._instrument(topic.symbol)
+        if instrument is None:
+            raise Desync("the pair's decimals are not known")
+        return Ladder(topic, price_decimals=instrument.price_decimals, quantity_decimals=instrument.quantity_decimals)
+
+    def _wish(self, topic: Topic, *, told_before: bool) -> None:
+        held = self._topics.setdefault(_key(topic), topic)
+        if held != topic and not told_before:
+            why = f"this connection carries the book of {topic.symbol} at depth {_depth(held)} already"
+            self._told.append(TopicRefused(topic, why))
+
+
+def _key(topic: Topic) -> Key:
+    return ("ticker", topic.symbol) if isinstance(topic, TickerTopic) else ("book", topic.symbol)
+
+
+def _depth(topic: Topic) -> int:
+    return topic.depth if isinstance(topic, BookTopic) else 0
+
+
+def _text(request: Request) -> str:
+    params: dict[str, object] = {"channel": request.channel, "symbol": list(request.symbols)}
+    if request.channel == "book":
+        params["depth"] = request.depth
+    elif request.method == "subscribe":
+        params["event_trigger"] = "bbo"
+    if request.method == "subscribe":
+        params["snapshot"] = True
+    message = {"method": request.method, "params": params, "req_id": request.req_id}
+    return msgspec.json.encode(message).decode()

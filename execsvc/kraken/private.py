@@ -1,0 +1,324 @@
+"""ports.PrivateVenue over Kraken for one account and its key: place, cancel, look, read, follow.
+
+A placement is one POST and never repeated; what becomes of it is a value (promises.md section 3, "Outcome of a send"). The
+deadline it carries is in Kraken's own clock, on the early side of what is known of that clock.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from math import ceil
+
+from msgspec import Raw
+
+from execsvc.domain.account import Balance, Fill, FillQuery, KeyFacts
+from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.order import Order, VenueOrder
+from execsvc.kraken import decode, encode, wire
+from execsvc.kraken.endpoints import (
+    ADD_ORDER,
+    API_KEY_INFO,
+    BALANCE_EX,
+    CANCEL_ORDER,
+    QUERY_ORDERS,
+    TRADES_HISTORY,
+    WEBSOCKETS_TOKEN,
+)
+from execsvc.kraken.executions import ExecutionsSession
+from execsvc.kraken.faults import Move, Verdict
+from execsvc.kraken.lane import Lane
+from execsvc.kraken.names import Names
+from execsvc.kraken.nonce import Nonces
+from execsvc.kraken.public import read_clock
+from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
+from execsvc.kraken.refusals import explained
+from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, NothingSent, PublicRest, SignedRest
+from execsvc.kraken.signing import Hidden, Signer
+from execsvc.kraken.stream import Session, Stream
+from execsvc.kraken.sweep import Sweeper
+from execsvc.kraken.venuetime import VenueTime
+from execsvc.ports import (
+    Accepted,
+    CancelFoundNothing,
+    CancelOutcome,
+    CancelTaken,
+    Clock,
+    Entropy,
+    Http,
+    LaneState,
+    NonceBlocks,
+    Placement,
+    PrivateEvent,
+    RefusedByVenue,
+    Sighting,
+    Tasks,
+    Unknown,
+    Unsent,
+    WsDialer,
+)
+from execsvc.telemetry import Telemetry
+
+DEADLINE_FLOOR_S = 2.0  # Kraken's least on REST (kraken.md 2.4, uncertain)
+CONFIRM_S = 5.0
+CLOCK_TIMEOUT_S = 1.0
+TOKEN_TIMEOUT_S = 10.0
+QUERY_IDS_MAX = 50
+HISTORY_ROWS = 50
+
+
+class KrakenPrivate:
+    """One account at Kraken."""
+
+    def __init__(  # noqa: PLR0913  plain values and ports, all by name: the composition root reads as a list
+        self,
+        *,
+        account: str,
+        key: str,
+        secret: Hidden,
+        key_label: str,
+        rest_url: str,
+        ws_auth_url: str,
+        http: Http,
+        dialer: WsDialer,
+        clock: Clock,
+        entropy: Entropy,
+        nonces: NonceBlocks,
+        tasks: Tasks,
+        telemetry: Telemetry,
+        names: Names,
+        venue_time: VenueTime,
+        trade_patience_s: float = TRADE_PATIENCE_S,
+        read_patience_s: float = READ_PATIENCE_S,
+        deadline_floor_s: float = DEADLINE_FLOOR_S,
+        silent_after_s: float = SILENT_AFTER_S,
+    ) -> None:
+        signer = Signer(key, secret)
+        self._account = account
+        self._key_label = key_label
+        self._clock = clock
+        self._names = names
+        self._venue_time = venue_time
+        self._deadline_floor_s = deadline_floor_s
+        self._silent_after_s = silent_after_s
+        self._lane = Lane(key_label, clock, patience_s=trade_patience_s)
+        self._nonces = Nonces(
+            fingerprint=signer.fingerprint, blocks=nonces, clock=clock, tasks=tasks, venue_time=venue_time
+        )
+        self._public = PublicRest(
+            base_url=rest_url, http=http, clock=clock, entropy=entropy, telemetry=telemetry, venue_time=venue_time
+        )
+        self._rest = SignedRest(
+            base_url=rest_url,
+            signer=signer,
+            lane=self._lane,
+            nonces=self._nonces,
+            http=http,
+            clock=clock,
+            entropy=entropy,
+            telemetry=telemetry,
+            venue_time=venue_time,
+            trade_patience_s=trade_patience_s,
+            read_patience_s=read_patience_s,
+        )
+        self._sweeper = Sweeper(self._rest, names, clock, venue_time)
+        self._stream: Stream[PrivateEvent] = Stream(
+            name=f"kraken executions {account}",
+            url=ws_auth_url,
+            dialer=dialer,
+            clock=clock,
+            entropy=entropy,
+            tasks=tasks,
+            open_session=self._open_session,
+        )
+
+    def __repr__(self) -> str:
+        return f"<KrakenPrivate {self._account} {self._lane!r}>"
+
+    @property
+    def key_label(self) -> str:
+        """A name for the key that is not the key."""
+        return self._key_label
+
+    def lanes(self) -> tuple[LaneState, ...]:
+        """The classes of the key's lane as they stand."""
+        return self._lane.states()
+
+    # ---- orders -------------------------------------------------------------------------------------------------
+
+    async def place(self, order: Order, instrument: Instrument, by: float) -> Placement:
+        """One POST, never repeated. `by` bounds the wait for a turn, not for the answer."""
+        await self._know_clock(by)
+        deadline_ns = self._venue_time.earliest_ns(order.entry_deadline_ns)
+        turn_by = min(by, self._clock.monotonic() + self._left_s(deadline_ns) - self._deadline_floor_s)
+        params = encode.add_order(order, instrument, deadline_ns)
+        self._sweeper.remember(order.venue_client_id)
+        try:
+            answer = await self._rest.once(ADD_ORDER, params, turn_by, lambda: self._too_late(deadline_ns))
+        except (Busy, Declined) as refusal:
+            return Unsent(self._unsent(refusal.fault, deadline_ns))
+        match answer:
+            case Raw():
+                return _accepted(answer)
+            case NothingSent(fault):
+                return Unsent(fault.with_metadata(id_used="false"))
+            case Verdict(move=Move.TELL, fault=fault):
+                return RefusedByVenue(explained(fault, order, instrument, self._names))
+            case Verdict(move=Move.CONFIRM, fault=fault):
+                return await self._confirmed(order, fault)
+            case Verdict(fault=fault):
+                return Unknown(fault.message)
+
+    async def cancel(self, order: Order, by: float) -> CancelOutcome:
+        """Repeated inside until `by`. Raises Busy when Kraken gave no answer by then, Declined when the key may not."""
+        await self._know_clock(by)
+        try:
+            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, encode.cancel_order(order), by))
+        except Declined as failure:
+            if failure.reason is Reason.ORDER_NOT_FOUND:
+                return CancelFoundNothing()
+            raise
+        return CancelTaken(done.pending) if done.count or done.pending else CancelFoundNothing()
+
+    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
+        """Open orders, then closed ones. Raises when any part of the look failed."""
+        await self._know_clock(by)
+        return await self._sweeper.sweep(wire_ids, by)
+
+    async def query(self, venue_order_ids: tuple[str, ...], by: float) -> tuple[VenueOrder, ...]:
+        """Orders by txid, those that Kraken knows."""
+        await self._know_clock(by)
+        found: list[VenueOrder] = []
+        for first in range(0, len(venue_order_ids), QUERY_IDS_MAX):
+            found += await self._queried(venue_order_ids[first : first + QUERY_IDS_MAX], by)
+        return tuple(found)
+
+    # ---- the account --------------------------------------------------------------------------------------------
+
+    async def balances(self, by: float) -> tuple[Balance, ...]:
+        """What is not zero, by asset."""
+        await self._know_clock(by)
+        result = await self._rest.call(BALANCE_EX, {}, by)
+        return decode.balances(result, self._names, self._clock.wall_ns())
+
+    async def fills(self, account: str, query: FillQuery, by: float) -> tuple[tuple[Fill, ...], int]:
+        """Newest first. `offset`, `size` and the total count Kraken's rows; a symbol filters among those (no filter there).
+
+        Individual trades are asked for (consolidate_taker=false), so that fill ids are those of the private stream.
+        """
+        await self._know_clock(by)
+        params = {"type": "all", "consolidate_taker": "false", **_span(query)}
+        rows: list[tuple[str, wire.HistoryRow]] = []
+        total = 0
+        for _ in range(query.size // HISTORY_ROWS + 2):
+            page, total = decode.fills_page(
+                await self._rest.call(TRADES_HISTORY, {**params, "ofs": str(query.offset + len(rows))}, by)
+            )
+            rows += page
+            if not page or len(rows) >= query.size or query.offset + len(rows) >= total:
+                break
+        now_ns = self._clock.wall_ns()
+        fills = (decode.fill(fill_id, row, account, self._names, now_ns) for fill_id, row in rows[: query.size])
+        return tuple(fill for fill in fills if _asked_for(fill, query)), total
+
+    async def key_facts(self, by: float) -> KeyFacts:
+        """GetApiKeyInfo; a reported nonce above ours makes the next ones start above it."""
+        await self._know_clock(by)
+        facts = decode.key_facts(await self._rest.call(API_KEY_INFO, {}, by))
+        if facts.nonce is not None:
+            self._nonces.rebase(facts.nonce)
+        return facts
+
+    def events(self) -> AsyncIterator[PrivateEvent]:
+        """The private stream, dialling again by itself, for ever. One reader."""
+        return self._stream.events()
+
+    # ---- parts --------------------------------------------------------------------------------------------------
+
+    def _unsent(self, fault: Fault, deadline_ns: int) -> Fault:
+        if fault.reason is Reason.DEADLINE_TOO_SHORT:
+            fault = self._too_late(deadline_ns) or fault.with_metadata(least=self._least())
+        return fault.with_metadata(id_used="false")
+
+    def _left_s(self, deadline_ns: int) -> float:
+        return (deadline_ns - self._venue_time.venue_ns(self._clock.wall_ns())) / 1e9
+
+    def _too_late(self, deadline_ns: int) -> Fault | None:
+        left_s = self._left_s(deadline_ns)
+        if left_s >= self._deadline_floor_s:
+            return None
+        least = self._least()
+        return Fault(
+            Reason.DEADLINE_TOO_SHORT,
+            f"{max(0.0, left_s):.3f} s are left for the order to enter, {least} is the least: nothing was sent",
+            {"least": least},
+        )
+
+    def _least(self) -> str:
+        """Kraken's least, and what is not known of its clock on top."""
+        uncertainty_s = self._venue_time.reading(self._clock.wall_ns()).uncertainty_s
+        return f"{ceil((self._deadline_floor_s + uncertainty_s) * 1000) / 1000:g}s"
+
+    async def _confirmed(self, order: Order, fault: Fault) -> Placement:
+        """Kraken says the deadline passed: true by contract, yet told only after one look by id."""
+        try:
+            seen = await self._sweeper.sweep(frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S)
+        except (Busy, Declined, ProtocolBroken) as failure:
+            return Unknown(f"{fault.message}; not confirmed: {failure.fault.message}")
+        report = seen.found.get(order.venue_client_id)
+        return (
+            RefusedByVenue(fault.with_metadata(id_used="true")) if report is None else Accepted(report.venue_order_id)
+        )
+
+    async def _queried(self, txids: tuple[str, ...], by: float) -> list[VenueOrder]:
+        """One call; where an unknown id spoils it for all (kraken.md 2.3, uncertain), the ids are halved."""
+        try:
+            result = await self._rest.call(QUERY_ORDERS, {"txid": ",".join(txids)}, by)
+        except Declined as failure:
+            if failure.reason is not Reason.ORDER_NOT_FOUND:
+                raise
+            if len(txids) == 1:
+                return []
+            half = len(txids) // 2
+            return [*await self._queried(txids[:half], by), *await self._queried(txids[half:], by)]
+        rows = decode.queried_orders(result, self._names)
+        return [rows[txid] for txid in txids if txid in rows]
+
+    async def _know_clock(self, by: float) -> None:
+        """Kraken's clock is read before the first signed call: deadlines and the first nonce lean on it."""
+        if not self._venue_time.known:
+            with suppress(Busy, Declined, ProtocolBroken):
+                soon = min(by, self._clock.monotonic() + CLOCK_TIMEOUT_S)
+                await read_clock(self._public, self._venue_time, self._clock, soon)
+
+    async def _open_session(self) -> Session[PrivateEvent]:
+        by = self._clock.monotonic() + TOKEN_TIMEOUT_S
+        await self._know_clock(by)
+        token = decode.socket_token(await self._rest.call(WEBSOCKETS_TOKEN, {}, by))
+        pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
+        return ExecutionsSession(token=token, account=self._account, names=self._names, pulse=pulse)
+
+
+def _accepted(result: Raw) -> Placement:
+    try:
+        return Accepted(decode.placed(result))
+    except ProtocolBroken as failure:
+        return Unknown(failure.fault.message)
+
+
+def _span(query: FillQuery) -> dict[str, str]:
+    """Whole seconds around the wish: Kraken's start is exclusive, its end inclusive; `_asked_for` cuts exactly."""
+    span: dict[str, str] = {}
+    if query.start_ns is not None:
+        span["start"] = str((query.start_ns - 1) // 1_000_000_000)
+    if query.end_ns is not None:
+        span["end"] = str(-(-query.end_ns // 1_000_000_000))
+    return span
+
+
+def _asked_for(fill: Fill, query: FillQuery) -> bool:
+    at_ns = fill.times.venue_ns or 0
+    return (
+        query.symbol in {"", fill.symbol}
+        and (query.start_ns is None or at_ns >= query.start_ns)
+        and (query.end_ns is None or at_ns < query.end_ns)
+    )

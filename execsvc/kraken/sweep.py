@@ -1,0 +1,111 @@
+"""Looking for orders by our own ids: open orders first, then closed ones, never the other way round.
+
+An order that moves from open to closed between the calls would escape the reverse. A row counts only if it echoes the id;
+rows with other ids mean that the filter was ignored, and then everything is looked through (promises.md section 4).
+A look that cannot be finished raises: it proves nothing.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+
+from execsvc.domain.order import VenueOrder
+from execsvc.kraken import decode, wire
+from execsvc.kraken.endpoints import SWEEP_CLOSED, SWEEP_OPEN
+from execsvc.kraken.names import Names
+from execsvc.kraken.rest import SignedRest
+from execsvc.kraken.venuetime import VenueTime
+from execsvc.ports import Clock, Sighting
+
+FILTERED_MAX = 3  # more ids than this are looked for in one unfiltered sweep
+PAGES_MAX = 20
+PAGE_ROWS = 50
+REMEMBERED_MAX = 4096
+_MARGIN_NS = 60 * 1_000_000_000  # an order cannot have opened before it was sent, clocks and roundings allowed for
+
+
+class Sweeper:
+    """Sweeps with one key, the one that sent."""
+
+    def __init__(self, rest: SignedRest, names: Names, clock: Clock, venue_time: VenueTime) -> None:
+        self._rest = rest
+        self._names = names
+        self._clock = clock
+        self._venue_time = venue_time
+        self._sent: OrderedDict[str, int] = OrderedDict()
+
+    def remember(self, wire_id: str) -> None:
+        """Notes when an order was sent, so that an unfiltered sweep knows how far back to look."""
+        self._sent[wire_id] = self._clock.wall_ns()
+        while len(self._sent) > REMEMBERED_MAX:
+            self._sent.popitem(last=False)
+
+    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
+        """One full look. Raises Busy, Declined or ProtocolBroken when any part of it failed."""
+        look = _Look(self._rest, self._names, self._clock, by)
+        began_ns = self._clock.wall_ns()
+        wanted = sorted(wire_ids)
+        # Ids sent before this process began have no known age: they are asked for one by one, however many.
+        if not wanted or (len(wanted) > FILTERED_MAX and all(each in self._sent for each in wanted)):
+            since_ns = min((self._sent[each] for each in wanted), default=began_ns) - _MARGIN_NS
+            await look.through_all(wire_ids, self._venue_time.venue_ns(since_ns))
+        else:
+            for each in wanted:
+                await look.one(each)
+        found = {wire_id: report for wire_id, report in look.found.items() if wire_id in wire_ids}
+        return Sighting(began_ns, self._clock.wall_ns(), look.barrier_ns or began_ns, found)
+
+
+class _Look:
+    """One sweep under way."""
+
+    def __init__(self, rest: SignedRest, names: Names, clock: Clock, by: float) -> None:
+        self._rest = rest
+        self._names = names
+        self._clock = clock
+        self._by = by
+        self.found: dict[str, VenueOrder] = {}
+        self.barrier_ns: int | None = None
+
+    async def one(self, wire_id: str) -> None:
+        """Filtered by the id, first open, then closed."""
+        if wire_id in self.found:
+            return
+        await self._open({"cl_ord_id": wire_id})
+        if wire_id in self.found:
+            return
+        rows, _ = await self._closed({"cl_ord_id": wire_id})
+        if rows and wire_id not in self.found:
+            await self._closed_pages(frozenset({wire_id}), {})
+
+    async def through_all(self, wire_ids: frozenset[str], since_ns: int) -> None:
+        """All open orders, then all closed ones that opened after `since_ns` (Kraken's clock)."""
+        await self._open({})
+        await self._closed_pages(wire_ids, {"start": str(since_ns // 1_000_000_000), "closetime": "open"})
+
+    async def _closed_pages(self, wire_ids: frozenset[str], params: Mapping[str, str]) -> None:
+        seen = 0
+        for _ in range(PAGES_MAX):
+            if wire_ids <= self.found.keys():
+                return
+            rows, count = await self._closed({**params, "ofs": str(seen)})
+            seen += rows
+            if not rows or (count is None and rows < PAGE_ROWS) or (count is not None and seen >= count):
+                return
+        raise wire.broken(f"closed orders go on past {seen} rows and no filter holds")
+
+    async def _open(self, params: Mapping[str, str]) -> None:
+        result = await self._rest.call(SWEEP_OPEN, params, self._by)
+        self._take(decode.open_orders(result, self._names))
+
+    async def _closed(self, params: Mapping[str, str]) -> tuple[int, int | None]:
+        result = await self._rest.call(SWEEP_CLOSED, params, self._by)
+        rows, count = decode.closed_orders(result, self._names)
+        self._take(rows)
+        return len(rows), count
+
+    def _take(self, rows: Mapping[str, VenueOrder]) -> None:
+        if self.barrier_ns is None:
+            self.barrier_ns = self._clock.wall_ns()
+        for report in rows.values():
+            if report.venue_client_id:
+                self.found.setdefault(report.venue_client_id, report)

@@ -1,0 +1,317 @@
+"""The shapes of Kraken's replies and frames, as typed structs; decimals keep the digits as printed.
+
+Only fields in use are named; unknown ones are ignored, as Kraken adds some now and then. A shape that does not fit raises
+ProtocolBroken. Where samples and reference disagree (numbers or strings, `[]` for an empty map), both are read
+(kraken.md 2, 5). What the fields mean is decode.py's, tables.py's and executions.py's business.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import Raw, Struct
+
+from execsvc.domain.errors import Fault, ProtocolBroken, Reason
+
+T = TypeVar("T")
+
+# ---- REST --------------------------------------------------------------------------------------------------------
+
+
+class Envelope(Struct, frozen=True):
+    """Every REST answer: `error` may hold warnings (W…) beside a valid result."""
+
+    error: list[str]
+    result: Raw = Raw()
+
+
+class ServerTime(Struct, frozen=True):
+    """Time."""
+
+    unixtime: int
+
+
+class SystemStatus(Struct, frozen=True):
+    """SystemStatus."""
+
+    status: str
+
+
+class AssetRow(Struct, frozen=True):
+    """One of Assets."""
+
+    altname: str
+    decimals: int
+    display_decimals: int
+    status: str = "enabled"
+    collateral_value: Decimal | None = None
+
+
+class PairRow(Struct, frozen=True):
+    """One of AssetPairs; old captures lack costmin, tick_size and status."""
+
+    altname: str
+    base: str
+    quote: str
+    pair_decimals: int
+    lot_decimals: int
+    cost_decimals: int
+    wsname: str = ""
+    aclass_base: str = "currency"
+    leverage_buy: list[int] = []
+    leverage_sell: list[int] = []
+    ordermin: Decimal = Decimal(0)
+    costmin: Decimal = Decimal(0)
+    tick_size: Decimal | None = None
+    status: str = "online"
+    long_position_limit: Decimal | None = None
+    short_position_limit: Decimal | None = None
+
+
+class TickerRow(Struct, frozen=True):
+    """One of Ticker: a and b are price, whole lot volume, lot volume; v, p, l, h are today and 24 h."""
+
+    a: list[Decimal]
+    b: list[Decimal]
+    c: list[Decimal]
+    v: list[Decimal]
+    p: list[Decimal]
+    low: list[Decimal] = msgspec.field(name="l")
+    high: list[Decimal] = msgspec.field(name="h")
+
+
+class DepthLevel(Struct, frozen=True, array_like=True):
+    """One level of Depth; a time follows."""
+
+    price: Decimal
+    volume: Decimal
+
+
+class DepthRow(Struct, frozen=True):
+    """One of Depth."""
+
+    asks: list[DepthLevel]
+    bids: list[DepthLevel]
+
+
+class CandleRow(Struct, frozen=True, array_like=True):
+    """One row of OHLC."""
+
+    time: int
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    vwap: Decimal
+    volume: Decimal
+    count: int
+
+
+class TradeTape(Struct, frozen=True, array_like=True):
+    """One row of Trades: side b or s, kind m or l."""
+
+    price: Decimal
+    volume: Decimal
+    time: Decimal
+    side: str
+    kind: str
+    misc: str
+    trade_id: int
+
+
+class Placed(Struct, frozen=True):
+    """AddOrder: one txid; none with validate=true."""
+
+    txid: list[str] = []
+
+
+class Cancelled(Struct, frozen=True):
+    """CancelOrder."""
+
+    count: int
+    pending: bool = False
+
+
+class OrderDescription(Struct, frozen=True):
+    """`descr` of an order; pair is the altname."""
+
+    pair: str
+
+
+class OrderRow(Struct, frozen=True):
+    """An order in OpenOrders, ClosedOrders, QueryOrders."""
+
+    status: str
+    descr: OrderDescription
+    vol_exec: Decimal
+    cost: Decimal
+    fee: Decimal
+    opentm: Decimal
+    cl_ord_id: str | None = None
+    reason: str | None = None
+    oflags: str = ""
+
+
+class OpenOrders(Struct, frozen=True):
+    """OpenOrders; an empty map may come as an empty list."""
+
+    open: dict[str, OrderRow] | list[Any]
+
+
+class ClosedOrders(Struct, frozen=True):
+    """ClosedOrders; count may be absent."""
+
+    closed: dict[str, OrderRow] | list[Any]
+    count: int | None = None
+
+
+class HistoryRow(Struct, frozen=True):
+    """One of TradesHistory; pair is the id."""
+
+    ordertxid: str
+    pair: str
+    time: Decimal
+    type: str
+    price: Decimal
+    cost: Decimal
+    fee: Decimal
+    vol: Decimal
+    maker: bool = False
+
+
+class TradesHistory(Struct, frozen=True):
+    """TradesHistory."""
+
+    trades: dict[str, HistoryRow] | list[Any]
+    count: int | None = None
+
+
+class BalanceRow(Struct, frozen=True):
+    """One of BalanceEx; strings by schema, numbers in the official example."""
+
+    balance: Decimal
+    hold_trade: Decimal = Decimal(0)
+    credit: Decimal = Decimal(0)
+    credit_used: Decimal = Decimal(0)
+
+
+class SocketToken(Struct, frozen=True):
+    """GetWebSocketsToken."""
+
+    token: str
+
+
+# ---- WebSocket v2 ------------------------------------------------------------------------------------------------
+
+
+class Frame(Struct, frozen=True, gc=False):
+    """Any frame: `channel` marks data, `method` an answer."""
+
+    channel: str = ""
+    method: str = ""
+    type: str = ""
+    data: Raw = Raw()
+    sequence: int | None = None
+    success: bool = False
+    error: str = ""
+    req_id: int | None = None
+    result: Raw = Raw()
+    symbol: str = ""
+    time_in: str = ""
+    time_out: str = ""
+
+
+class AckResult(Struct, frozen=True):
+    """`result` of a subscription's answer."""
+
+    channel: str = ""
+    symbol: str = ""
+
+
+class StatusData(Struct, frozen=True):
+    """One row of the status channel."""
+
+    system: str
+
+
+class TickerData(Struct, frozen=True):
+    """One row of the ticker channel."""
+
+    symbol: str
+    bid: Decimal
+    bid_qty: Decimal
+    ask: Decimal
+    ask_qty: Decimal
+    last: Decimal
+    volume: Decimal
+    vwap: Decimal
+    low: Decimal
+    high: Decimal
+    change: Decimal
+    timestamp: str = ""
+
+
+class LevelData(Struct, frozen=True, gc=False):
+    """One level of the book channel; qty 0 removes it."""
+
+    price: Decimal
+    qty: Decimal
+
+
+class BookData(Struct, frozen=True):
+    """One row of the book channel."""
+
+    symbol: str
+    bids: list[LevelData]
+    asks: list[LevelData]
+    checksum: int
+    timestamp: str = ""
+
+
+class FeeData(Struct, frozen=True):
+    """One fee of an execution."""
+
+    asset: str
+    qty: Decimal
+
+
+class ExecutionData(Struct, frozen=True):
+    """One row of the executions channel: a delta keyed by order_id, so nearly all is optional."""
+
+    order_id: str
+    exec_type: str
+    order_status: str = ""
+    cl_ord_id: str | None = None
+    symbol: str = ""
+    side: str = ""
+    cum_qty: Decimal | None = None
+    cum_cost: Decimal | None = None
+    exec_id: str = ""
+    last_qty: Decimal | None = None
+    last_price: Decimal | None = None
+    cost: Decimal | None = None
+    liquidity_ind: str = ""
+    fees: list[FeeData] | None = None
+    reason: str | None = None
+    cancel_reason: str | None = None
+    timestamp: str = ""
+
+
+def decoder(shape: type[T]) -> Callable[[bytes | Raw], T]:
+    """A decoder of JSON into `shape`, raising ProtocolBroken for all that does not fit."""
+    decode = msgspec.json.Decoder(shape).decode
+    what = getattr(shape, "__name__", str(shape))
+
+    def read(text: bytes | Raw) -> T:
+        try:
+            return decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as failure:
+            raise broken(f"{what}: {failure}") from None
+
+    return read
+
+
+def broken(what: str) -> ProtocolBroken:
+    """The error for an answer that cannot be read."""
+    return ProtocolBroken(Fault(Reason.VENUE_ERROR, f"Kraken's answer cannot be read: {what}"))

@@ -1,0 +1,27 @@
+"""The event loop: uvloop where it can be had, else asyncio's own.
+
+One loop per process, for grpc.aio allows no more; what runs on it is the caller's business.
+"""
+
+import asyncio
+import importlib.util
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """The factory of uvloop, or None where it is not installed (Windows)."""
+    if importlib.util.find_spec("uvloop") is None:
+        return None
+    import uvloop
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Runs `main` on a fresh loop and closes it; an interrupt cancels `main` first."""
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        return runner.run(main)

@@ -1,0 +1,202 @@
+"""Cancels and reads of the account over scripted HTTP."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+from kraken_parts import TXID, an_order, failing, live, raising, vector
+
+from execsvc.domain.account import FillQuery
+from execsvc.domain.errors import Busy, Reason
+from execsvc.ports import (
+    CancelFoundNothing,
+    CancelTaken,
+    NotSentError,
+    Reply,
+    ReplyLostError,
+)
+from tests.support.net import answer
+
+ORDER = vector("rest_OpenOrders")["result"]["open"]["OQCLML-BW3P3-BUCMWZ"]
+
+
+def cancelling(script, *, venue_order_id="", by=30.0):
+    async def act(side, clock):
+        order = replace(an_order(clock), venue_order_id=venue_order_id)
+        return await side.cancel(order, clock.monotonic() + by)
+
+    return live(script, act)
+
+
+def test_cancel_goes_by_txid_where_it_is_known():
+    """Else by our own id."""
+    outcome, by_txid = cancelling(lambda _: answer({"count": 1}), venue_order_id=TXID)
+    _, by_id = cancelling(lambda _: answer({"count": 1}))
+    assert CancelTaken(pending=False) == outcome
+    assert by_txid.sent[0].params["txid"] == TXID
+    assert len(by_id.sent[0].params["cl_ord_id"]) == 36
+
+
+def test_pending_cancel_is_taken():
+    """Accepted, not yet done."""
+    assert CancelTaken(pending=True) == cancelling(lambda _: answer({"count": 1, "pending": True}))[0]
+
+
+@pytest.mark.parametrize("text", ["EOrder:Unknown order", "EOrder:Invalid order"])
+def test_cancel_of_what_is_gone_finds_nothing(text):
+    """Both of Kraken's ways to say so."""
+    outcome, http = cancelling(failing(text))
+    assert (CancelFoundNothing(), 1) == (outcome, len(http.sent))
+
+
+def test_cancel_of_none_finds_nothing():
+    """A count of zero."""
+    assert CancelFoundNothing() == cancelling(lambda _: answer({"count": 0}))[0]
+
+
+def test_cancel_is_repeated_through_doubt():
+    """Lost replies, busy engines, refused nonces, unknown texts: again, each time with a higher nonce."""
+    left = [
+        ReplyLostError("reset"),
+        NotSentError("refused"),
+        answer(None, "EService:Busy"),
+        answer(None, "EAPI:Invalid nonce"),
+        answer(None, "ENew:What"),
+        Reply(502, {}, b"<html>"),
+    ]
+
+    def script(sent):
+        if not left:
+            return answer({"count": 1})
+        reply = left.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    outcome, http = cancelling(script)
+    nonces = [int(sent.params["nonce"]) for sent in http.sent]
+    assert CancelTaken(pending=False) == outcome
+    assert len(nonces) == len(set(nonces)) == 7
+    assert sorted(nonces) == nonces
+
+
+def test_cancel_gives_up_at_its_time():
+    """Unreachable until `by`: Busy, inside the time."""
+    with pytest.raises(Busy) as failure:
+        cancelling(raising(ReplyLostError("reset")), by=2.0)
+    assert failure.value.reason is Reason.VENUE_UNREACHABLE
+
+
+def test_orders_are_asked_fifty_at_a_time():
+    """Any number of txids, fifty a call."""
+
+    async def act(side, clock):
+        return await side.query(tuple(f"O{number}" for number in range(120)), clock.monotonic() + 5)
+
+    _, http = live(lambda _: answer({}), act)
+    assert [len(sent.params["txid"].split(",")) for sent in http.sent] == [50, 50, 20]
+
+
+def test_unknown_id_does_not_hide_the_known_ones():
+    """Where one unknown id spoils the answer for all, the others are still found."""
+    known = {"O1", "O3"}
+
+    def script(sent):
+        asked = set(sent.params["txid"].split(","))
+        if asked - known:
+            return answer(None, "EOrder:Invalid order")
+        return answer(dict.fromkeys(asked, ORDER))
+
+    async def act(side, clock):
+        return await side.query(("O1", "O2", "O3"), clock.monotonic() + 5)
+
+    orders, _ = live(script, act)
+    assert ["O1", "O3"] == [order.venue_order_id for order in orders]
+
+
+def trade(second):
+    sample = next(iter(vector("rest_TradesHistory")["result"]["trades"].values()))
+    return sample | {"time": second}
+
+
+def reading_fills(count, query):
+    trades = {f"T{second:04d}": trade(second) for second in range(count, 0, -1)}
+
+    def script(sent):
+        offset = int(sent.params["ofs"])
+        return answer({"trades": dict(list(trades.items())[offset : offset + 50]), "count": count})
+
+    async def act(side, clock):
+        return await side.fills("main", query, clock.monotonic() + 5)
+
+    return live(script, act)
+
+
+def test_fills_come_newest_first_over_pages():
+    """As many as asked, from the offset, and how many there are in all."""
+    (fills, total), http = reading_fills(200, FillQuery(size=70, offset=10))
+    assert (70, 200) == (len(fills), total)
+    assert ("T0190", "T0121") == (fills[0].fill_id, fills[-1].fill_id)
+    assert ["10", "60"] == [sent.params["ofs"] for sent in http.sent]
+
+
+def test_fills_outside_the_span_are_cut_off():
+    """Start inclusive, end exclusive, to the nanosecond; Kraken is asked for whole seconds around it."""
+    query = FillQuery(start_ns=2 * 10**9, end_ns=4 * 10**9, size=50)
+    (fills, _), http = reading_fills(5, query)
+    assert ["T0003", "T0002"] == [fill.fill_id for fill in fills]
+    assert ("1", "4") == (http.sent[0].params["start"], http.sent[0].params["end"])
+
+
+def test_fills_of_another_symbol_are_left_out():
+    """Kraken has no such filter: it is applied here."""
+    (fills, total), _ = reading_fills(5, FillQuery(symbol="ETH/USD"))
+    assert (fills, total) == ((), 5)
+
+
+def test_reported_nonce_lifts_ours():
+    """GetApiKeyInfo showing a higher nonce than ours: the next call is above it."""
+    reported = 2 * 10**18
+
+    def script(sent):
+        info = vector("rest_GetApiKeyInfo")["result"] | {"nonce": str(reported)}
+        return answer(info if sent.path.endswith("GetApiKeyInfo") else {})
+
+    async def act(side, clock):
+        facts = await side.key_facts(clock.monotonic() + 5)
+        await side.balances(clock.monotonic() + 5)
+        return facts.nonce
+
+    nonce, http = live(script, act)
+    assert nonce == reported
+    assert int(http.sent[1].params["nonce"]) == reported + 1
+
+
+def test_read_that_stays_unanswered_is_busy():
+    """Backoff inside, then VENUE_UNREACHABLE."""
+
+    async def act(side, clock):
+        with pytest.raises(Busy) as failure:
+            await side.balances(clock.monotonic() + 3)
+        return failure.value.reason
+
+    reason, http = live(lambda _: Reply(520, {}, b"<html>"), act)
+    assert reason is Reason.VENUE_UNREACHABLE
+    assert len(http.sent) > 1
+
+
+def test_balances_are_plain_and_never_zero():
+    """XXBT is BTC; what is zero throughout is left out."""
+
+    async def act(side, clock):
+        return await side.balances(clock.monotonic() + 5)
+
+    result = {
+        "XXBT": {"balance": "1.2435", "hold_trade": "0.8423"},
+        "ZUSD": {"balance": "0.0000", "hold_trade": "0.0000"},
+        "XBT.M": {"balance": 7.5},
+    }
+    balances, _ = live(lambda _: answer(result), act)
+    assert [("BTC", Decimal("0.4012")), ("BTC.M", Decimal("7.5"))] == [
+        (each.asset, each.available) for each in balances
+    ]
