@@ -47,6 +47,7 @@ class Telemetry:
         )
         self.orders = meter.create_counter("execsvc.orders", description="Placements by outcome and reason.")
         self.in_doubt = meter.create_up_down_counter("execsvc.orders.in_doubt", description="Orders in doubt now.")
+        self.in_doubt.add(0)  # the figure that pages people exists from the first second on
         self.own_bugs = meter.create_counter("execsvc.own_bugs", description="What the contract counts as our bug.")
         self.nonce_rejections = meter.create_counter("execsvc.nonce_rejections", description="EAPI:Invalid nonce seen.")
         self.query_lag_seconds = meter.create_histogram(

@@ -1,0 +1,51 @@
+"""AccountService: convert in, ask, convert out.
+
+The gate has already resolved the account of the request; there is one in this build, so one AccountReads.
+"""
+
+from execsvc_api.v1 import account_service_pb2 as wire
+
+from execsvc.app.account import AccountReads
+from execsvc.domain.account import FillQuery
+from execsvc.ports import Clock
+from execsvc.rpc.call import Call
+from execsvc.rpc.convert import account as convert
+from execsvc.rpc.scalars import ns_of
+from execsvc.rpc.tokens import cursor_of, page_size, page_token
+
+
+class AccountService:
+    """Every built method, by its name in snake case."""
+
+    def __init__(self, reads: AccountReads, clock: Clock) -> None:
+        self._reads = reads
+        self._clock = clock
+
+    async def list_balances(self, call: Call, _: wire.ListBalancesRequest) -> wire.ListBalancesResponse:
+        """Ordered by asset."""
+        balances = sorted(await self._reads.balances(call.answer_by), key=lambda each: each.asset)
+        return wire.ListBalancesResponse(account=call.account, balances=map(convert.balance, balances))
+
+    async def list_fills(self, call: Call, request: wire.ListFillsRequest) -> wire.ListFillsResponse:
+        """Newest first. The token holds the end of the first page, so that new fills do not shift the later ones."""
+        offset, end_ns = self._place(request)
+        size = page_size(request.page_size)
+        query = FillQuery(
+            symbol=request.symbol,
+            start_ns=ns_of(request.start_time) if request.HasField("start_time") else None,
+            end_ns=end_ns,
+            offset=offset,
+            size=size,
+        )
+        fills, total = await self._reads.fills(query, call.answer_by)
+        more = total > offset + size
+        return wire.ListFillsResponse(
+            fills=map(convert.fill, fills),
+            next_page_token=page_token(request, offset + size, end_ns) if more else "",
+        )
+
+    def _place(self, request: wire.ListFillsRequest) -> tuple[int, int]:
+        cursor = cursor_of(request, request.page_token, (int, int))
+        if cursor is not None and isinstance(cursor[0], int) and isinstance(cursor[1], int):
+            return cursor[0], cursor[1]
+        return 0, ns_of(request.end_time) if request.HasField("end_time") else self._clock.wall_ns()

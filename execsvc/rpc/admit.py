@@ -1,0 +1,158 @@
+"""The checks before a servicer runs, in the contract's order: caller, permission, built, time, shape, account.
+
+Everything that can be known without touching journal or venue is decided here, so a refusal leaves no trace. Running the call
+and translating what it raises is gate.py's work.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.trace import INVALID_SPAN, Span
+
+from execsvc.domain.caller import Caller
+from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
+from execsvc.ports import Clock, Entropy
+from execsvc.rpc.call import Call
+from execsvc.rpc.callers import Callers
+from execsvc.rpc.drain import SHUTTING_DOWN, Drain
+from execsvc.rpc.permits import PERMITS, Effect, Permit
+from execsvc.rpc.validate import check
+
+Read = Callable[[], Message]
+
+ANSWER_MARGIN_S = 0.05
+ANSWER_MARGIN_SHARE = 0.1
+NO_LIMIT = float("inf")  # seconds: a stream has no deadline
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Knock:
+    """A call as a door heard it.
+
+    `method` is package.Service/Method, `read` gives the request or raises DecodeError or ValueError; left_s: seconds
+    until the caller gives up, None where it named no deadline.
+    """
+
+    method: str
+    read: Read = field(repr=False)
+    meta: Mapping[str, str] = field(repr=False)
+    peer: str
+    left_s: float | None = None
+
+
+@dataclass
+class Visit:
+    """What is known of a call so far; the gate measures and answers with it, however far the call got."""
+
+    method: str
+    request_id: str
+    arrived: float
+    span: Span = INVALID_SPAN
+    permit: Permit | None = None
+    caller: str = ""
+    call: Call | None = None
+    request: Message | None = None
+    entered: bool = False
+
+
+class Admission:
+    """Lets a call in, or refuses it."""
+
+    def __init__(self, callers: Callers, drain: Drain, clock: Clock, entropy: Entropy) -> None:
+        self._callers = callers
+        self._drain = drain
+        self._clock = clock
+        self._entropy = entropy
+
+    def visit(self, knock: Knock) -> Visit:
+        """The call's identity: the caller's own request id where it is safe to repeat, else a new one."""
+        given = knock.meta.get("x-request-id", "")
+        request_id = given if _REQUEST_ID.fullmatch(given) else self._entropy.token(16).hex()
+        return Visit(knock.method, request_id, self._clock.monotonic())
+
+    def admit(self, visit: Visit, knock: Knock) -> tuple[Call, Message]:
+        """The call and its request, both also noted in `visit`. Raises what the contract says of each check."""
+        permit = visit.permit = _permit(knock.method)
+        who = self._callers.recognise(knock.meta, knock.peer)
+        visit.caller = who.name
+        _permitted(permit, who)
+        if not permit.built:
+            raise refuse(
+                Reason.NOT_IMPLEMENTED, f"{permit.short} is not in this build; nothing was done", method=permit.short
+            )
+        _enough_time(permit, knock.left_s)
+        if permit.effect is Effect.STREAM and self._drain.refusing:
+            raise error_of(SHUTTING_DOWN)
+        request = _read(knock.read)
+        account = _account(request, who)
+        check(request, permit.short)
+        visit.request = request
+        visit.call = self._call(visit, permit, who, account, knock.left_s)
+        return visit.call, request
+
+    def _call(self, visit: Visit, permit: Permit, who: Caller, account: str, left_s: float | None) -> Call:
+        streams = permit.effect is Effect.STREAM
+        budget_s = left_s if left_s is not None else permit.default_s
+        by = NO_LIMIT if streams or budget_s is None else visit.arrived + budget_s
+        margin_s = 0.0 if budget_s is None else min(ANSWER_MARGIN_S, ANSWER_MARGIN_SHARE * budget_s)
+        return Call(
+            permit=permit,
+            who=who,
+            account=account,
+            request_id=visit.request_id,
+            arrived=visit.arrived,
+            caller_by=None if left_s is None else visit.arrived + left_s,
+            by=by,
+            answer_by=by - margin_s,
+            stream_id=self._entropy.token(8).hex() if streams else "",
+            span=visit.span,
+        )
+
+
+def _permit(method: str) -> Permit:
+    permit = PERMITS.get(method)
+    if permit is None:
+        raise refuse(Reason.PERMISSION_MISSING, f"{method} is granted to nobody", method=method, permission="")
+    return permit
+
+
+def _permitted(permit: Permit, who: Caller) -> None:
+    if permit.permissions and not any(who.may(each) for each in permit.permissions):
+        words = " or ".join(sorted(each.value for each in permit.permissions))
+        raise refuse(
+            Reason.PERMISSION_MISSING,
+            f"{permit.short} needs the permission {words}",
+            permission=words,
+            method=permit.short,
+        )
+
+
+def _enough_time(permit: Permit, left_s: float | None) -> None:
+    if left_s is not None and permit.least_s is not None and left_s < permit.least_s:
+        raise refuse(
+            Reason.DEADLINE_TOO_SHORT,
+            f"{max(left_s, 0.0):.3f} s are left and {permit.short} needs {permit.least_s:g} s; nothing was done",
+            least=f"{permit.least_s:g}s",
+        )
+
+
+def _read(read: Read) -> Message:
+    try:
+        return read()
+    except (DecodeError, ValueError) as error:
+        raise invalid((FieldViolation("", "not a message of this method: it cannot be read"),)) from error
+
+
+def _account(request: Message, who: Caller) -> str:
+    """The account the request means; empty where its message has none."""
+    if "account" not in request.DESCRIPTOR.fields_by_name:
+        return ""
+    named: str = request.account  # type: ignore[attr-defined]  # the descriptor says it is there
+    if named and named not in who.accounts:
+        raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"account {named[:64]!r} is not granted to {who.name!r}")
+    if not who.accounts:
+        raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"no account is granted to {who.name!r}")
+    return named or who.accounts[0]

@@ -1,0 +1,153 @@
+"""MarketDataService: convert in, ask, convert out.
+
+Pages are cut here, because what a page token looks like is the contract's affair; everything else is app/market.py's.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import TypeVar
+
+from execsvc_api.v1 import common_pb2 as common
+from execsvc_api.v1 import market_data_service_pb2 as wire
+from google.protobuf.message import Message
+
+from execsvc.app.feeds import BookChange
+from execsvc.app.hub import Batch
+from execsvc.app.market import BookPicture, MarketData
+from execsvc.domain.market import BookTopic, FeedState, Ticker, TickerTopic
+from execsvc.rpc.call import Call
+from execsvc.rpc.convert import market as convert
+from execsvc.rpc.convert.streams import delivery, delivery_of
+from execsvc.rpc.scalars import FEED_STATES, NS, ns_of, span_ns
+from execsvc.rpc.streams import FeedSource, Part, Pumps, Terms, heartbeat_s
+from execsvc.rpc.tokens import cursor_of, page_size, page_token
+
+T = TypeVar("T")
+
+DEFAULT_DEPTH = 10
+Listing = wire.ListInstrumentsRequest | wire.ListAssetsRequest
+
+
+class MarketDataService:
+    """Every built method, by its name in snake case."""
+
+    def __init__(self, market_data: MarketData, pumps: Pumps) -> None:
+        self._market = market_data
+        self._feeds = market_data.feeds
+        self._pumps = pumps
+
+    async def list_instruments(self, _: Call, request: wire.ListInstrumentsRequest) -> wire.ListInstrumentsResponse:
+        """Pairs, ordered by symbol."""
+        found = self._market.instruments(tuple(request.symbols), request.quote)
+        page, token = _page(request, found, lambda each: each.symbol)
+        return wire.ListInstrumentsResponse(instruments=map(convert.instrument, page), next_page_token=token)
+
+    async def list_assets(self, _: Call, request: wire.ListAssetsRequest) -> wire.ListAssetsResponse:
+        """Assets, ordered by code."""
+        page, token = _page(request, self._market.catalog.assets(), lambda each: each.asset)
+        return wire.ListAssetsResponse(assets=map(convert.asset, page), next_page_token=token)
+
+    async def get_tickers(self, call: Call, request: wire.GetTickersRequest) -> wire.GetTickersResponse:
+        """In the order of the request, or all by symbol."""
+        tickers = await self._market.tickers(tuple(request.symbols), call.answer_by)
+        return wire.GetTickersResponse(tickers=map(convert.ticker, tickers))
+
+    async def get_book(self, call: Call, request: wire.GetBookRequest) -> wire.GetBookResponse:
+        """From the feed where it is LIVE; a book that was asked for just now does not claim that state."""
+        picture = await self._market.book(request.symbol, request.depth or DEFAULT_DEPTH, call.answer_by)
+        return wire.GetBookResponse(book=convert.book(picture.view, picture.version), feed_state=_state(picture))
+
+    async def list_trades(self, call: Call, request: wire.ListTradesRequest) -> wire.ListTradesResponse:
+        """Oldest first; without a start the latest ones, after which there is no page for now."""
+        cursor = cursor_of(request, request.page_token, (int,))
+        since_ns = ns_of(request.start_time) - 1 if request.HasField("start_time") else None
+        if cursor is not None and isinstance(cursor[0], int):
+            since_ns = cursor[0]
+        size = page_size(request.page_size)
+        found = await self._market.trades(request.symbol, since_ns, size, call.answer_by)
+        more = since_ns is not None and len(found.trades) >= size
+        return wire.ListTradesResponse(
+            trades=map(convert.trade, found.trades),
+            next_page_token=page_token(request, found.cursor_ns) if more else "",
+        )
+
+    async def list_candles(self, call: Call, request: wire.ListCandlesRequest) -> wire.ListCandlesResponse:
+        """Oldest first."""
+        cursor = cursor_of(request, request.page_token, (int,))
+        start_ns = ns_of(request.start_time) if request.HasField("start_time") else None
+        if cursor is not None and isinstance(cursor[0], int):
+            start_ns = cursor[0]
+        found = await self._market.candles(request.symbol, span_ns(request.interval) // NS, start_ns, call.answer_by)
+        size = page_size(request.page_size)
+        page, rest = found[:size], found[size:]
+        return wire.ListCandlesResponse(
+            candles=map(convert.candle, page),
+            next_page_token=page_token(request, rest[0].open_time_ns) if rest else "",
+        )
+
+    async def subscribe_tickers(
+        self, call: Call, request: wire.SubscribeTickersRequest
+    ) -> AsyncGenerator[Message, None]:
+        """Conflated unless asked otherwise."""
+        symbols = tuple(each.symbol for each in self._market.catalog.all_of(request.symbols))
+        wanted = delivery_of(request.delivery, conflates=True)
+        with self._feeds.tickers(symbols, wanted) as box:
+
+            def render(batch: Batch[Ticker]) -> Sequence[Part]:
+                behind = self._feeds.states_of(tuple(each.symbol for each in batch.items))
+                return _tickers(batch, box.state if behind else FeedState.LIVE)
+
+            topics = tuple(map(TickerTopic, symbols))
+            source = FeedSource(box, self._feeds, topics, render, lambda: self._feeds.states_of(symbols))
+            terms = Terms(heartbeat_s(request), delivery(wanted))
+            async with aclosing(self._pumps.pump(call, wire.SubscribeTickersResponse, source, terms)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def subscribe_book(self, call: Call, request: wire.SubscribeBookRequest) -> AsyncGenerator[Message, None]:
+        """Every change unless asked otherwise."""
+        symbol = self._market.catalog.instrument(request.symbol).symbol
+        topic = BookTopic(symbol, request.depth or DEFAULT_DEPTH)
+        wanted = delivery_of(request.delivery, conflates=False)
+        with self._feeds.book(symbol, topic.depth, wanted) as box:
+
+            def render(batch: Batch[BookChange]) -> Sequence[Part]:
+                return _book(batch, box.state)
+
+            def not_live() -> Sequence[str]:
+                return () if box.state is FeedState.LIVE else (symbol,)
+
+            source = FeedSource(box, self._feeds, (topic,), render, not_live)
+            terms = Terms(heartbeat_s(request), delivery(wanted))
+            async with aclosing(self._pumps.pump(call, wire.SubscribeBookResponse, source, terms)) as messages:
+                async for message in messages:
+                    yield message
+
+
+def _page(request: Listing, found: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], str]:
+    """A page in the order of its keys, after the key in the token: it holds even when the list changes meanwhile."""
+    cursor = cursor_of(request, request.page_token, (str,))
+    ordered = sorted(found, key=key)
+    left = [each for each in ordered if cursor is None or key(each) > str(cursor[0])]
+    page = left[: page_size(request.page_size)]
+    return page, page_token(request, key(page[-1])) if len(left) > len(page) else ""
+
+
+def _state(picture: BookPicture) -> common.FeedState.ValueType:
+    """LIVE is the feed's alone (version above 0)."""
+    return FEED_STATES[picture.state if picture.version else FeedState.STALE]
+
+
+def _tickers(batch: Batch[Ticker], state: FeedState) -> Sequence[Part]:
+    held = wire.TickerBatch(tickers=map(convert.ticker, batch.items))
+    return (Part({"snapshot" if batch.snapshot else "update": held}, state, batch.folded),)
+
+
+def _book(batch: Batch[BookChange], state: FeedState) -> Sequence[Part]:
+    """One message a change: a delta has a version of its own. What was folded is told with the last one."""
+    parts = [
+        Part({"snapshot": convert.snapshot(each)} if each.snapshot else {"delta": convert.delta(each)}, state)
+        for each in batch.items
+    ]
+    parts[-1] = Part(parts[-1].fields, state, batch.folded)
+    return parts

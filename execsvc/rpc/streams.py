@@ -1,0 +1,256 @@
+"""One pump for every stream: numbers without holes, heartbeats on a fixed clock, gaps, states, and an end that is said.
+
+A Source knows what a stream is about; the pump knows how a stream behaves (contract.md section 6). Both are async generators'
+work: nothing is sent from here, and whoever reads no further holds up only its own source. What a source takes from is
+bounded by app/hub.py, or is the journal itself.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+from execsvc_api.v1 import common_pb2 as common
+from google.protobuf.message import Message
+
+from execsvc.app.feeds import STALENESS_BOUND_S, Feeds
+from execsvc.app.hub import Batch, Gap, Mail, Mailbox, StateChanged
+from execsvc.domain.errors import Busy, FieldViolation, Reason, refuse
+from execsvc.domain.market import FeedState, Topic
+from execsvc.ports import Clock
+from execsvc.rpc.call import Call
+from execsvc.rpc.convert.streams import gap
+from execsvc.rpc.drain import Drain
+from execsvc.rpc.scalars import FEED_STATES, duration, seconds_of, timestamp, timestamp_or_none
+from execsvc.telemetry import Telemetry
+
+T = TypeVar("T")
+
+HEARTBEAT_S = 1.0
+LOOK_S = 0.5  # how often a state nobody announces is looked at: contract.md wants a change told within 1 s
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one message holds besides its meta: a member of the oneof by name, and the state of what it is about."""
+
+    fields: Mapping[str, Any]
+    state: FeedState
+    folded: int = 0
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the server agrees to with this reader."""
+
+    heartbeat_s: float
+    delivery: common.DeliveryPolicy
+
+
+class Source(Protocol):
+    """What one stream is about."""
+
+    @property
+    def announced(self) -> bool:
+        """Whether take() returns when the state moves."""
+        ...
+
+    @property
+    def state(self) -> FeedState:
+        """The worst of the stream."""
+        ...
+
+    def demand(self) -> None:
+        """Raises what ends the stream, such as a topic the venue refuses."""
+        ...
+
+    def opening(self) -> Sequence[Part]:
+        """What follows `accepted` before anything else."""
+        ...
+
+    async def take(self, by: float) -> Sequence[Part]:
+        """The next messages; none when monotonic `by` has come or only the state moved."""
+        ...
+
+    def heartbeat(self) -> common.Heartbeat:
+        """The sign of life now."""
+        ...
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Fields that every message of this stream has besides meta, as they are now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Pumps:
+    """Makes streams; one for the whole door."""
+
+    clock: Clock
+    drain: Drain
+    telemetry: Telemetry
+    server_epoch: str
+
+    async def pump(
+        self, call: Call, kind: type[Message], source: Source, terms: Terms
+    ) -> AsyncGenerator[Message, None]:
+        """The whole life of one stream after its request was found good; ends only by raising."""
+        source.demand()
+        make = _Envelope(call, kind, source, self.clock, self.telemetry)
+        yield make(Part({"accepted": self._accepted(call, terms)}, source.state))
+        beats = _Beats(self.clock.monotonic(), terms.heartbeat_s)
+        told = source.state
+        for part in source.opening():
+            yield make(part)
+        while True:
+            parts: Sequence[Part] = ()
+            if not (beat := beats.due(self.clock.monotonic())):
+                try:
+                    parts = await self._take(source, beats.next_at)
+                except Busy as end:
+                    if end.reason is Reason.SHUTTING_DOWN:
+                        yield make(_heartbeat(source))
+                    raise
+            for part in parts:
+                yield make(part)
+            if beat or source.state is not told:
+                source.demand()
+                told = source.state
+                yield make(_heartbeat(source))
+
+    async def _take(self, source: Source, next_beat: float) -> Sequence[Part]:
+        by = next_beat if source.announced else min(next_beat, self.clock.monotonic() + LOOK_S)
+        with self.drain.interruptible():
+            return await source.take(by)
+
+    def _accepted(self, call: Call, terms: Terms) -> common.StreamAccepted:
+        return common.StreamAccepted(
+            stream_id=call.stream_id,
+            server_epoch=self.server_epoch,
+            delivery=terms.delivery,
+            heartbeat_interval=duration(terms.heartbeat_s),
+            staleness_bound=duration(STALENESS_BOUND_S),
+            account=call.account,
+        )
+
+
+def heartbeat_s(request: Any) -> float:
+    """The spacing a request asks for, or the default."""
+    return seconds_of(request.heartbeat_interval) if request.HasField("heartbeat_interval") else HEARTBEAT_S
+
+
+def _heartbeat(source: Source) -> Part:
+    return Part({"heartbeat": source.heartbeat()}, source.state)
+
+
+@dataclass
+class _Beats:
+    """The fixed clock: beats missed behind a slow reader are not made up for."""
+
+    opened: float
+    every_s: float
+    count: int = 1
+
+    @property
+    def next_at(self) -> float:
+        """When the next heartbeat is due."""
+        return self.opened + self.count * self.every_s
+
+    def due(self, now: float) -> bool:
+        """Whether one is due now; the next one is then at the next turn of the same clock."""
+        if now < self.next_at:
+            return False
+        self.count = max(self.count, int((now - self.opened) / self.every_s)) + 1
+        return True
+
+
+@dataclass
+class _Envelope:
+    """Puts meta on every message."""
+
+    call: Call
+    kind: type[Message]
+    source: Source
+    clock: Clock
+    telemetry: Telemetry
+    seq: int = 0
+
+    def __call__(self, part: Part) -> Message:
+        self.seq += 1
+        if part.folded:
+            self.telemetry.conflated.add(part.folded, {"rpc.method": self.call.permit.short})
+        meta = common.StreamMeta(
+            seq=self.seq,
+            send_time=timestamp(self.clock.wall_ns()),
+            conflated_count=part.folded,
+            feed_state=FEED_STATES[part.state],
+        )
+        return self.kind(meta=meta, **{**self.source.stamp(), **part.fields})
+
+
+Render = Callable[[Batch[T]], Sequence[Part]]
+
+
+@dataclass(frozen=True)
+class FeedSource(Generic[T]):
+    """A mailbox of app/feeds.py as a stream: snapshots come by themselves as soon as the feed has a picture."""
+
+    box: Mailbox[T]
+    feeds: Feeds
+    topics: tuple[Topic, ...]
+    render: Render[T]
+    not_live: Callable[[], Sequence[str]]
+    announced: bool = field(default=True, init=False)
+
+    @property
+    def state(self) -> FeedState:
+        """The worst of the topics."""
+        return self.box.state
+
+    def demand(self) -> None:
+        """Raises UNKNOWN_SYMBOL for topics the venue does not serve."""
+        refused = [(topic.symbol, why) for topic in self.topics if (why := self.feeds.refusal(topic))]
+        if refused:
+            symbols = ", ".join(symbol for symbol, _ in refused)
+            raise refuse(
+                Reason.UNKNOWN_SYMBOL,
+                f"the exchange does not stream {symbols}: {refused[0][1]}",
+                fields=tuple(FieldViolation("symbols", f"{symbol}: {why}") for symbol, why in refused),
+                symbol=refused[0][0],
+                suggestions="",
+                venue_error=refused[0][1],
+            )
+
+    def opening(self) -> Sequence[Part]:
+        """Nothing: what is known already waits in the mailbox."""
+        return ()
+
+    async def take(self, by: float) -> Sequence[Part]:
+        """The next mail as messages. News of life waits for what is pending: LIVE never precedes its picture."""
+        mail = await self.box.take(by)
+        if not isinstance(mail, StateChanged):
+            return self._parts(mail)
+        parts: list[Part] = []
+        owed = len(self.box) if self.box.state is FeedState.LIVE else 0
+        while len(parts) < owed and (more := self._parts(await self.box.take(by=0.0))):
+            parts += more
+        return parts
+
+    def _parts(self, mail: Mail[T] | None) -> Sequence[Part]:
+        match mail:
+            case Batch():
+                return self.render(mail)
+            case Gap():
+                return (Part({"gap": gap(mail)}, self.box.state),)
+            case _:
+                return ()
+
+    def heartbeat(self) -> common.Heartbeat:
+        """With the symbols that are not to be quoted on."""
+        return common.Heartbeat(
+            last_upstream_time=timestamp_or_none(self.feeds.last_frame_ns),
+            queue_depth=len(self.box),
+            not_live_symbols=self.not_live(),
+        )
+
+    def stamp(self) -> Mapping[str, Any]:
+        """Nothing besides meta."""
+        return {}

@@ -1,0 +1,202 @@
+"""The shape of every built request: one table path → rule, one pass that collects every violation.
+
+Contract.md section 9: each field has a rule or says ANY, and a test walks the descriptors to hold the table to it. Rules of
+the market (tick, lot, minimum, status) come later, from the instrument cache, in app/desk.py. What is well formed but not in
+this build is refused here by name, never ignored: UNIMPLEMENTED / NOT_IMPLEMENTED.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from execsvc_api.v1 import common_pb2 as common
+from execsvc_api.v1 import order_pb2 as order
+from execsvc_api.v1 import order_service_pb2 as service
+from google.protobuf.message import Message
+
+from execsvc.app.market import DEPTHS, INTERVALS_S
+from execsvc.domain.errors import ExecsvcError, Fault, FieldViolation, Reason, error_of, invalid
+from execsvc.rpc import rules
+from execsvc.rpc.between import between
+from execsvc.rpc.rules import ANY, Rule
+from execsvc.rpc.unbuilt import unbuilt
+
+_PAGE = {"page_size": rules.PAGE_SIZE, "page_token": rules.TOKEN}
+_PERIOD = {"start_time": rules.INSTANT, "end_time": rules.INSTANT}
+_FOLLOWED = {"delivery": ANY, "heartbeat_interval": rules.HEARTBEAT}
+_PAIR = rules.SYMBOL.needed("a pair such as BTC/USD")
+_POSITIVE = rules.decimal()
+
+# Message name → field → rule. A field that is itself a message is entered: its own fields have their rows below.
+TABLE: dict[str, dict[str, Rule]] = {
+    "ListInstrumentsRequest": {"quote": rules.NAME, "symbols": rules.symbols(1000), **_PAGE},
+    "ListAssetsRequest": _PAGE,
+    "GetTickersRequest": {"symbols": rules.symbols(200)},
+    "GetBookRequest": {"symbol": _PAIR, "depth": rules.one_of(*DEPTHS)},
+    "ListTradesRequest": {"symbol": _PAIR, "start_time": rules.INSTANT, **_PAGE},
+    "ListCandlesRequest": {
+        "symbol": _PAIR,
+        "interval": rules.span_of(INTERVALS_S).needed("the length of a candle"),
+        "start_time": rules.INSTANT,
+        **_PAGE,
+    },
+    "SubscribeTickersRequest": {"symbols": rules.symbols(200).needed("1 to 200 pairs"), **_FOLLOWED},
+    "SubscribeBookRequest": {"symbol": _PAIR, "depth": rules.one_of(*DEPTHS), **_FOLLOWED},
+    "DeliveryPolicy": {
+        "mode": rules.choice(common.DeliveryPolicy.Mode),
+        "min_interval": rules.span(0, 60),
+        "max_buffered": rules.number(least=16, most=65536),
+        "max_batch": rules.number(most=65536),
+    },
+    "PlaceOrderRequest": {
+        "account": rules.NAME,
+        "client_order_id": rules.NEW_ID.needed("choose one id per intent and use it again on every repeat"),
+        "spec": ANY.needed("what is wanted"),
+        "max_entry_delay": rules.span(0, 60),  # its least is the desk's to say: DEADLINE_TOO_SHORT
+        "max_queue_wait": rules.span(0, 60),
+    },
+    "OrderSpec": {
+        "symbol": _PAIR,
+        "side": rules.choice(common.Side).needed("SIDE_BUY or SIDE_SELL"),
+        "base_quantity": _POSITIVE,
+        "quote_quantity": _POSITIVE,
+        "full_position": rules.TRUE_ONLY,
+        "market": ANY,
+        "limit": ANY,
+        "trigger": ANY,
+        "trailing_stop": ANY,
+        "settle_position": ANY,
+        "time_in_force": rules.choice(order.TimeInForce),
+        "expire_time": rules.INSTANT,
+        "start_time": rules.INSTANT,
+        "leverage": ANY,
+        "reduce_only": ANY,
+        "self_trade_prevention": rules.choice(order.SelfTradePrevention),
+        "fee_preference": rules.choice(order.FeePreference),
+        "conditional_close": ANY,
+        "label": rules.short_text(64),
+    },
+    "MarketOrder": {},
+    "LimitOrder": {
+        "limit_price": _POSITIVE.needed("a price in quote units"),
+        "post_only": ANY,
+        "display_quantity": _POSITIVE,
+    },
+    "TriggerOrder": {
+        "kind": rules.choice(order.TriggerOrder.Kind).needed("KIND_STOP_LOSS or KIND_TAKE_PROFIT"),
+        "trigger_price": _POSITIVE.needed("a price in quote units"),
+        "reference": rules.choice(order.TriggerReference),
+        "limit_price": _POSITIVE,
+    },
+    "TrailingStopOrder": {
+        "offset": ANY.needed("the distance kept from the best price"),
+        "reference": rules.choice(order.TriggerReference),
+        "limit_offset": ANY,
+    },
+    "Offset": {
+        "absolute": rules.decimal(above_zero=False, signed=True),
+        "percent": rules.decimal(above_zero=False, signed=True, below=100),
+    },
+    "SettlePositionOrder": {},
+    "ConditionalClose": {"limit": ANY, "trigger": ANY, "trailing_stop": ANY},
+    "OrderRef": {"client_order_id": rules.KNOWN_ID, "order_id": rules.TXID, "caller": rules.NAME},
+    "CancelOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
+    "GetOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
+    "ListOrdersRequest": {
+        "account": rules.NAME,
+        "statuses": rules.each_choice(order.OrderStatus),
+        "symbol": rules.SYMBOL,
+        "scope": rules.choice(service.OrderScope),
+        "caller": rules.NAME,
+        **_PERIOD,
+        **_PAGE,
+    },
+    "SubscribeOrdersRequest": {
+        "account": rules.NAME,
+        "resume_token": ANY,  # whatever cannot be read there is RESUME_TOKEN_EXPIRED
+        "symbols": rules.symbols(200),
+        "scope": rules.choice(service.OrderScope),
+        "heartbeat_interval": rules.HEARTBEAT,
+        "max_buffered": rules.number(least=16, most=65536),
+        "cancel_on_disconnect": ANY,
+    },
+    "ListBalancesRequest": {"account": rules.NAME},
+    "ListFillsRequest": {"account": rules.NAME, "symbol": rules.SYMBOL, **_PERIOD, **_PAGE},
+    "GetServerInfoRequest": {},
+    "GetVenueStatusRequest": {},
+}
+# Oneofs of which one member must be set. OrderSpec.order_type has a reason of its own.
+ONEOFS: dict[str, dict[str, str]] = {
+    "OrderSpec": {"size": "one of base_quantity, quote_quantity, full_position"},
+    "ConditionalClose": {"order_type": "one of limit, trigger, trailing_stop"},
+    "Offset": {"value": "one of absolute, percent"},
+    "OrderRef": {"id": "one of client_order_id, order_id"},
+}
+ORDER_TYPE = FieldViolation(
+    "spec.order_type", "required: one of market, limit, or a type this server does not know yet"
+)
+
+
+def check(request: Message, method: str) -> None:
+    """Raises INVALID_REQUEST or ORDER_TYPE_UNKNOWN with every violation, or NOT_IMPLEMENTED naming what is not built."""
+    found = tuple(violations(request))
+    if ORDER_TYPE in found:
+        raise error_of(
+            Fault(
+                Reason.ORDER_TYPE_UNKNOWN,
+                "no order type that this server knows is set; nothing was sent, set spec.market or spec.limit",
+                fields=found,
+            )
+        )
+    if found:
+        raise invalid(found)
+    missing = tuple(unbuilt(request))
+    if missing:
+        raise not_implemented(missing, method)
+
+
+def violations(message: Message, path: str = "") -> Iterator[FieldViolation]:
+    """Every rule that the message breaks: its fields' own, then those between fields that are not bad already."""
+    bad = set()
+    for violation in _in_fields(message, path):
+        bad.add(violation.path)
+        yield violation
+    yield from (violation for violation in between(message, path) if violation.path not in bad)
+
+
+def _in_fields(message: Message, path: str) -> Iterator[FieldViolation]:
+    name = message.DESCRIPTOR.name
+    given = {field.name: (field, value) for field, value in message.ListFields()}
+    for field_name, rule in TABLE[name].items():
+        if field_name in given:
+            yield from _of_field(*given[field_name], rule, f"{path}{field_name}")
+        elif rule.required:
+            yield FieldViolation(f"{path}{field_name}", f"required: {rule.required}")
+    for oneof, words in ONEOFS.get(name, {}).items():
+        if message.WhichOneof(oneof) is None:
+            yield FieldViolation(f"{path}{oneof}", f"required: {words}")
+    if name == "OrderSpec" and message.WhichOneof("order_type") is None:
+        yield ORDER_TYPE
+
+
+def _of_field(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldViolation]:
+    problem = rule.check(value) if rule.check is not None else None
+    if problem is not None:
+        yield FieldViolation(path, problem)
+    elif rule.each is not None:
+        problems = ((index, rule.each(entry)) for index, entry in enumerate(value))
+        yield from (FieldViolation(f"{path}[{index}]", words) for index, words in problems if words is not None)
+    elif field.message_type is not None and field.message_type.name in TABLE:
+        yield from violations(value, f"{path}.")
+
+
+def not_implemented(fields: tuple[str, ...], method: str) -> ExecsvcError:
+    """The refusal of something well formed that this build does not have."""
+    named = ", ".join(fields)
+    return error_of(
+        Fault(
+            Reason.NOT_IMPLEMENTED,
+            f"{named}: not in this build; nothing was done, leave it out",
+            {"method": method, "field": named},
+            tuple(FieldViolation(path, "not in this build") for path in fields),
+        )
+    )

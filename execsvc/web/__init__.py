@@ -1,0 +1,1 @@
+"""The HTTP door: probes and metrics for machines; the console and the Connect door come here later."""
