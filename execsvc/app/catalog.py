@@ -7,7 +7,7 @@ strings. While it has never been filled every look-up is VENUE_UNREACHABLE: noth
 import difflib
 from collections.abc import Iterable
 
-from execsvc.domain.errors import Busy, Fault, FieldViolation, ProtocolBroken, Reason, invalid, refuse
+from execsvc.domain.errors import Busy, FieldViolation, ProtocolBroken, Reason, invalid, refuse
 from execsvc.domain.instrument import Asset, Instrument
 from execsvc.ports import Clock, PublicVenue
 
@@ -15,6 +15,7 @@ REFRESH_S = 300.0
 RETRY_S = 1.0
 STALE_AFTER_S = 1800.0
 SUGGESTIONS = 3
+NAMED_MAX = 5
 
 
 class Catalog:
@@ -90,9 +91,8 @@ class Catalog:
             raise self._unknown(tuple(missing), tuple(paths))
         return tuple(found.values())
 
-    def for_placement(self, spelling: str) -> Instrument:
-        """As instrument(), but refuses to vouch for rules that are too old to place on."""
-        instrument = self.instrument(spelling, "spec.symbol")
+    def demand_fresh(self) -> None:
+        """Raises VENUE_UNREACHABLE when the rules are too old to place on."""
         age_s = self._clock.monotonic() - (self._loaded_at or 0.0)
         if age_s > STALE_AFTER_S:
             raise refuse(
@@ -100,12 +100,6 @@ class Catalog:
                 f"pair rules are {age_s:.0f} s old and cannot be refreshed; nothing was sent, try again",
                 id_used="false",
             )
-        return instrument
-
-    def base_and_quote(self, symbol: str) -> tuple[str, str]:
-        """Asset codes of a canonical symbol."""
-        instrument = self._instruments[symbol]
-        return instrument.base, instrument.quote
 
     def _demand(self) -> None:
         if self._loaded_at is None:
@@ -123,12 +117,13 @@ class Catalog:
                     if not spelling
                 )
             )
+        # Looking for near spellings is slow on a long list: the first offender gets them, the others their path.
         near = self._near(spellings[0])
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        named = ", ".join(spellings)
+        named = ", ".join(spellings[:NAMED_MAX]) + (" …" if len(spellings) > NAMED_MAX else "")
         fields = tuple(
-            FieldViolation(path, f"unknown pair {spelling!r}{_meant(self._near(spelling))}")
-            for path, spelling in zip(paths, spellings, strict=True)
+            FieldViolation(path, f"unknown pair {spelling!r}{hint if index == 0 else ''}")
+            for index, (path, spelling) in enumerate(zip(paths, spellings, strict=True))
         )
         return refuse(
             Reason.UNKNOWN_SYMBOL,
@@ -144,10 +139,6 @@ class Catalog:
         nearest = dict.fromkeys(self._spellings[each].symbol for each in scored)
         based = (symbol for symbol, each in self._instruments.items() if each.base == folded)
         return list(dict.fromkeys([*based, *nearest]))[:SUGGESTIONS]
-
-
-def _meant(near: list[str]) -> str:
-    return f"; nearest: {', '.join(near)}" if near else ""
 
 
 def _folded(spelling: str) -> str:
@@ -166,8 +157,3 @@ def _spellings(instruments: Iterable[Instrument]) -> dict[str, Instrument]:
                 ambiguous.add(spelling)
             table[spelling] = instrument
     return {text: found for text, found in table.items() if text not in ambiguous} | canonical
-
-
-def unreachable(why: str) -> Fault:
-    """The fault of a read that the venue did not answer."""
-    return Fault(Reason.VENUE_UNREACHABLE, why)

@@ -54,7 +54,7 @@ from execsvc.telemetry import Spans, Telemetry, trace_id_of_current
 DEFAULT_TIMEOUT_S = 10.0
 DEFAULT_ENTRY_DELAY_S = 5.0
 ENTRY_DELAY_MAX_S = 60.0
-VENUE_FLOOR_S = 2.0  # FACTS 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
+VENUE_FLOOR_S = 2.0  # kraken.md 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
 FLOOR_MARGIN_S = 0.2
 CANCEL_PURSUIT_S = 30.0
 OUTCOMES = {Accepted: "accepted", RefusedByVenue: "refused", Unknown: "unknown", Unsent: "unsent"}
@@ -146,28 +146,20 @@ class Desk:
         key = OrderKey(self.account, who.name, client_order_id)
         try:
             with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
-                instrument = self._catalog.for_placement(spec.symbol)
+                instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
                 spec = replace(spec, symbol=instrument.symbol)
                 known = await self._known(key, spec)
                 if known is None:
                     self._check(instrument, spec, timing)
-            if known is None:
-                begun = await self._begin(key, spec, timing)
-            else:
-                begun = Known(known)
+            if known is not None:
+                return await self._answer(known, timing, replayed=True)
+            # Owned by the server from here on: whoever hangs up while the intent is written leaves no order unsent.
+            begun = await self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument))
         except ExecsvcError as refusal:
             if "id_used" in refusal.fault.metadata:
                 raise
             raise error_of(refusal.fault.with_metadata(id_used="false")) from None
-        match begun:
-            case Fresh(order):
-                self._flying.add(key)
-                self._tasks.start(f"send {key}", self._send(order, instrument))
-                return await self._answer(order, timing, replayed=False)
-            case Known(order):
-                return await self._answer(order, timing, replayed=True)
-            case _:
-                assert_never(begun)
+        return await self._answer(begun.order, timing, replayed=isinstance(begun, Known))
 
     async def _known(self, key: OrderKey, spec: OrderSpec) -> Order | None:
         """The order this id already stands for, unless it was never sent (then the id is free for this content)."""
@@ -191,6 +183,7 @@ class Desk:
     def _check(self, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
         if self.closed_because is not None:
             raise error_of(self.closed_because)
+        self._catalog.demand_fresh()
         faults = pair_faults(
             instrument, quantity=spec.base_quantity, limit_price=spec.limit_price, post_only=spec.post_only
         )
@@ -201,6 +194,16 @@ class Desk:
         left_s = min(timing.entry_delay_s, timing.by - self._clock.monotonic())
         if left_s < self.least_timeout_s:
             raise _too_short(left_s, self.least_timeout_s)
+
+    async def _begin_and_send(
+        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument
+    ) -> Fresh | Known:
+        """Durable first; whoever's insert won sends, once."""
+        begun = await self._begin(key, spec, timing)
+        if isinstance(begun, Fresh):
+            self._flying.add(key)
+            self._tasks.start(f"send {key}", self._send(begun.order, instrument))
+        return begun
 
     async def _begin(self, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:
         now_ns = self._clock.wall_ns()
@@ -254,7 +257,10 @@ class Desk:
         self._telemetry.orders.add(1, {"outcome": OUTCOMES[type(placement)], "reason": reason})
 
     async def _answer(self, order: Order, timing: Timing, *, replayed: bool) -> Placed:
-        settled = await self._settlements.until_settled(order.key, timing.answer_by) or order
+        try:
+            settled = await self._settlements.until_settled(order.key, timing.answer_by) or order
+        except Busy:  # the intent is durable, its fate cannot be read now: that is a doubt, never "nothing was sent"
+            return Placed(replace(order, status=Status.IN_DOUBT), replayed)
         if settled.status in UNRESOLVED:
             return Placed(await self._doubted(settled), replayed)
         if settled.status in {Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT} and settled.end_fault is not None:

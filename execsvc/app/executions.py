@@ -44,6 +44,7 @@ class Executions:
         self._alarm = alarm
         self._heard_at: float | None = None
         self._synced = False
+        self.last_frame_ns: int | None = None
 
     @property
     def state(self) -> FeedState:
@@ -93,25 +94,29 @@ class Executions:
     async def _take(self, event: PrivateEvent) -> None:
         match event:
             case LinkUp(_):
-                self._heard_at = self._clock.monotonic()
+                self._heard()
                 self._synced = False
             case LinkDown(_):
                 self._heard_at = None
                 self._synced = False
                 self._telemetry.feed_reconnects.add(1, {"feed": "private"})
             case Beat(_):
-                self._heard_at = self._clock.monotonic()
+                self._heard()
             case OrdersSnapshot(reports):
-                self._heard_at = self._clock.monotonic()
+                self._heard()
                 for report in reports:
                     await self._merge(report)
                 await self.reconcile(frozenset(report.venue_order_id for report in reports))
                 self._synced = True
             case ExecutionSeen():
-                self._heard_at = self._clock.monotonic()
+                self._heard()
                 await self._executed(event)
             case _:
                 assert_never(event)
+
+    def _heard(self) -> None:
+        self._heard_at = self._clock.monotonic()
+        self.last_frame_ns = self._clock.wall_ns()
 
     async def _executed(self, seen: ExecutionSeen) -> None:
         if seen.fill is None:

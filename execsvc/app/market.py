@@ -13,13 +13,13 @@ from execsvc.domain.market import BookView, Candle, FeedState, Ticker, TradePage
 from execsvc.ports import PublicVenue
 
 DEPTHS = (10, 25, 100, 500, 1000)
-VENUE_DEPTH_MAX = 500  # FACTS 2.2: REST Depth serves at most 500 levels a side
+VENUE_DEPTH_MAX = 500  # kraken.md 2.2: REST Depth serves at most 500 levels a side
 INTERVALS_S = tuple(60 * minutes for minutes in (1, 5, 15, 30, 60, 240, 1440, 10080, 21600))
 
 
 @dataclass(frozen=True)
 class BookPicture:
-    """A book with the state and version of its feed; version 0 when it came over REST."""
+    """A book with the state and version of its feed; STALE and version 0 when it was asked for over REST."""
 
     view: BookView
     state: FeedState
@@ -37,7 +37,8 @@ class MarketData:
     def instruments(self, spellings: tuple[str, ...], quote: str) -> tuple[Instrument, ...]:
         """By symbol; empty spellings mean all; quote (plain code, any case) filters."""
         chosen = self.catalog.all_of(spellings) if spellings else self.catalog.instruments()
-        return tuple(each for each in chosen if not quote or each.quote == quote.strip().upper())
+        wanted = (each for each in chosen if not quote or each.quote == quote.strip().upper())
+        return tuple(sorted(wanted, key=lambda each: each.symbol))
 
     async def tickers(self, spellings: tuple[str, ...], by: float) -> tuple[Ticker, ...]:
         """In request order; all of them by symbol when none is named."""
@@ -57,7 +58,7 @@ class MarketData:
         if live is not None:
             return BookPicture(live, FeedState.LIVE, self.feeds.version_of(instrument.symbol, depth))
         view = await self._venue.book(instrument, min(depth, VENUE_DEPTH_MAX), by)
-        return BookPicture(view, FeedState.LIVE, 0)
+        return BookPicture(view, FeedState.STALE, 0)
 
     async def trades(self, spelling: str, since_ns: int | None, count: int, by: float) -> TradePage:
         """Oldest first."""

@@ -18,7 +18,7 @@ from execsvc.ports import Clock, Journal, PrivateVenue, Sighting
 from execsvc.telemetry import Spans, Telemetry
 
 VISIBILITY_S = 3.0  # V of promises.md section 4: how long an accepted order may stay invisible to queries
-CLOCK_UNCERTAINTY_S = 0.5  # FACTS 2.2: REST Time has whole seconds
+CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds
 LOOK_AGAIN_S = (0.2, 0.4, 0.8, 1.5)
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0

@@ -8,7 +8,7 @@ import asyncio
 from contextlib import suppress
 
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import UNRESOLVED, Order
+from execsvc.domain.order import Order
 from execsvc.ports import Clock, Journal, JournalEntry
 
 
@@ -25,8 +25,8 @@ class Settlements:
         """Listens no more."""
         self._stop()
 
-    async def until_settled(self, key: OrderKey, by: float, *, doubt_settles: bool = False) -> Order | None:
-        """The order once settled, or as it stands at monotonic `by`. With doubt_settles IN_DOUBT ends the wait too."""
+    async def until_settled(self, key: OrderKey, by: float) -> Order | None:
+        """The order once settled, or as it stands at monotonic `by`."""
         woken = asyncio.Event()
         self._waiting.setdefault(key, set()).add(woken)
         try:
@@ -34,9 +34,7 @@ class Settlements:
                 async with self._clock.timeout_at(by):
                     while True:
                         order = await self._journal.get(key)
-                        if order is None or order.status not in UNRESOLVED:
-                            return order
-                        if doubt_settles and order.status.name == "IN_DOUBT":
+                        if order is None or order.is_settled:
                             return order
                         await woken.wait()
                         woken.clear()

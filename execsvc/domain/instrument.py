@@ -1,6 +1,6 @@
 """Instruments and assets, and the pair rules an order must meet before it is sent.
 
-Rules are the venue's own (FACTS section 2.2: ordermin, costmin, tick_size, lot_decimals). Prices are never rounded here:
+Rules are the venue's own (kraken.md 2.2: ordermin, costmin, tick_size, lot_decimals). Prices are never rounded here:
 a breach names the increment and the nearest value that would pass. How pairs are spelled on the wire is the adapter's.
 """
 

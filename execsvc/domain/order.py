@@ -222,6 +222,14 @@ class Order:
         """Cost per unit of what is filled; None before the first fill."""
         return money.average(self.filled_cost, self.filled_quantity) if self.filled_quantity else None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether an answer need not wait any more.
+
+        Orders of this build go into the book at once, so PENDING is a passing state that the next report ends.
+        """
+        return self.status not in UNRESOLVED and self.status is not Status.PENDING
+
     def apply(self, event: OrderEvent, now_ns: int) -> "Order":
         """The order after `event`; the same object when the event says nothing new. Raises Broken on an unlisted move."""
         moved = self._moved(event)
@@ -234,9 +242,10 @@ class Order:
     def _moved(self, event: OrderEvent) -> "Order":
         match event:
             case Acknowledged(venue_order_id):
-                status = Status.OPEN if self.status in UNRESOLVED else self.status
+                status = Status.OPEN if self.status in UNRESOLVED | {Status.PENDING} else self.status
                 return replace(self, venue_order_id=venue_order_id, status=status)
             case Seen(report):
+                self._demand_no_contradiction(report)
                 return self._merged(report)
             case Refused(fault):
                 return replace(self, status=Status.REJECTED, end_fault=fault)
@@ -250,6 +259,14 @@ class Order:
                 return self if self.status in TERMINAL else replace(self, cancel_requested=True)
             case _:
                 assert_never(event)
+
+    def _demand_no_contradiction(self, report: VenueOrder) -> None:
+        """An order told as never having been at the exchange is seen there. A refused one may show as cancelled, unfilled."""
+        filled = bool(report.filled_quantity)
+        if self.status in {Status.NOT_PLACED, Status.NEVER_SENT} or (
+            self.status is Status.REJECTED and (filled or report.status in LIVE)
+        ):
+            raise _broken(f"order {self.key} was told as {self.status.name}, yet Kraken shows it {report.status.name}")
 
     def _unsent(self, fault: Fault) -> "Order":
         """Free to be sent again, unless it was already told as in doubt: then "not placed" is the truth that is left."""

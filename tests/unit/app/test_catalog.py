@@ -104,10 +104,10 @@ def test_rules_that_are_too_old_place_nothing():
         catalog = Catalog(ScriptedCatalogVenue(), clock)
         await catalog.refresh()
         await clock.sleep(1799)
-        assert catalog.for_placement("BTC/USD") is catalog.instrument("BTC/USD")
+        catalog.demand_fresh()
         await clock.sleep(2)
         with pytest.raises(Busy):
-            catalog.for_placement("BTC/USD")
+            catalog.demand_fresh()
         assert catalog.instrument("BTC/USD").symbol == "BTC/USD"
 
     run_sim(main())

@@ -258,6 +258,63 @@ def test_the_callers_hang_up_does_not_touch_the_send():
     in_world(scenario)
 
 
+def test_a_hang_up_while_the_intent_is_written_still_sends_the_order():
+    """Nobody is left with a durable order that is never sent: begin and send are one piece of owned work."""
+
+    async def scenario(here):
+        begin = here.store.begin
+
+        async def slow(intent, now_ns):
+            await here.clock.sleep(0.2)
+            return await begin(intent, now_ns)
+
+        here.store.begin = slow
+        asking = asyncio.ensure_future(here.place("c-1"))
+        await here.clock.sleep(0.1)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        await here.clock.sleep(1)
+        assert (await here.desk.get(ME, REF)).status is Status.OPEN
+        assert len(here.venue.sends) == 1
+
+    in_world(scenario)
+
+
+def test_a_fate_that_cannot_be_read_is_a_doubt_not_a_refusal():
+    """The store fails after the intent is durable: the answer is IN_DOUBT, never "nothing was sent"."""
+
+    async def scenario(here):
+        get, calls = here.store.get, [0]
+
+        async def failing(key):
+            calls[0] += 1
+            if calls[0] > 1:
+                raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk gone"))
+            return await get(key)
+
+        here.store.get = failing
+        placed = await here.place("c-1")
+        here.store.get = get
+        assert placed.order.status is Status.IN_DOUBT
+        assert len(here.venue.sends) == 1
+
+    in_world(scenario)
+
+
+def test_a_replay_needs_no_fresh_pair_rules():
+    """The rules are of no concern to an order that exists; a new one is refused as not sent."""
+
+    async def scenario(here):
+        await here.place("c-1")
+        await here.clock.sleep(1801)
+        assert (await here.place("c-1")).replayed
+        with pytest.raises(Busy) as caught:
+            await here.place("c-2")
+        assert (caught.value.reason, caught.value.fault.metadata["id_used"]) == (Reason.VENUE_UNREACHABLE, "false")
+
+    in_world(scenario)
+
+
 def test_a_killed_process_resolves_what_it_had_sent():
     """A kill -9 between send and answer, restart on the same store, same id again: one order."""
 

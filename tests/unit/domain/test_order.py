@@ -97,6 +97,13 @@ def test_a_stream_report_before_the_answer_is_not_taken_back_by_it():
     assert filled.apply(Acknowledged("OTX"), 3) is filled
 
 
+def test_the_answer_takes_an_order_out_of_pending():
+    """Kraken's stream says pending_new before the reply says accepted."""
+    pending = order().apply(Seen(VenueOrder("OTX", None, Status.PENDING)), 2)
+    assert not pending.is_settled
+    assert pending.apply(Acknowledged("OTX"), 3).status is Status.OPEN
+
+
 def test_an_older_open_picture_never_reopens_a_cancelled_order():
     """Terminal is for ever, and a fill told late still counts."""
     cancelled = order(Status.OPEN).apply(Seen(VenueOrder("OTX", None, Status.CANCELLED, Decimal(0))), 2)
@@ -125,6 +132,19 @@ def test_never_sent_starts_the_next_attempt_under_a_new_wire_id():
         "wire-1",
         None,
     )
+
+
+@pytest.mark.parametrize("told", [Status.NOT_PLACED, Status.NEVER_SENT, Status.REJECTED])
+def test_a_live_order_that_was_told_as_absent_is_a_contradiction(told):
+    """Never merged in silence: someone must look."""
+    with pytest.raises(Broken, match=told.name):
+        order(told).apply(Seen(VenueOrder("OTX", None, Status.OPEN)), 2)
+
+
+def test_a_refused_order_may_show_as_cancelled_without_a_fill():
+    """Kraken may list a post-only refusal among its cancelled orders: no contradiction, no change of status."""
+    moved = order(Status.REJECTED).apply(Seen(VenueOrder("OTX", None, Status.CANCELLED, Decimal(0))), 2)
+    assert moved.status is Status.REJECTED
 
 
 def test_what_was_told_as_in_doubt_and_never_left_is_not_placed():
