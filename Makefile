@@ -106,9 +106,15 @@ clients: $(DEV) ## the clients in other languages [PYTEST="-k go"]
 	@$(BIN)/python -m pytest -m clients $(PYTEST)
 
 ##@ And
-.PHONY: paper image lock clean help
+.PHONY: paper bench docs image lock clean help
 paper: $(DEV) ## the paper exchange alone, for any Kraken client [ARGS="--port 0 --print-env"]
 	@exec $(BIN)/execsvc paper $(ARGS)
+
+bench: $(DEV) ## measure, and write benchmarks/results
+	@$(BIN)/python benchmarks/startup.py
+
+docs: $(DEV) ## reference pages that are made from the code
+	@$(BIN)/python tools/docs.py
 
 image: ## build the container image, start it, ask for its health (needs a container engine)
 	@$(ENGINE) build --tag execsvc:dev .

@@ -7,11 +7,11 @@ What a message looks like on the wire is rpc's business.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from typing import assert_never
 
 from execsvc.app.hub import Delivery, Gap, Mailbox
+from execsvc.app.topics import BookChange, BookState, Box, TickerState, TopicState, Upstream, worst
 from execsvc.domain.errors import Fault, Reason, error_of
 from execsvc.domain.market import (
     Beat,
@@ -19,11 +19,9 @@ from execsvc.domain.market import (
     BookTopic,
     BookView,
     Desynced,
-    EventTimes,
     FeedEvent,
     FeedState,
     GapReason,
-    Level,
     LinkDown,
     LinkUp,
     ModeSeen,
@@ -34,7 +32,7 @@ from execsvc.domain.market import (
     TopicRefused,
     VenueMode,
 )
-from execsvc.ports import Clock, PublicFeed, PublicVenue, Tasks
+from execsvc.ports import Clock, PublicVenue, Tasks
 from execsvc.telemetry import Telemetry
 
 STALENESS_BOUND_S = 5.0
@@ -42,57 +40,6 @@ WATCH_EVERY_S = 0.25
 LINGER_S = 30.0
 MAX_TOPICS = 2000
 TICKER_FEED = 10  # tickers share the connection of the depth-10 books
-_WORST = (FeedState.STALE, FeedState.RESYNCING, FeedState.LIVE)
-
-
-@dataclass(frozen=True)
-class BookChange:
-    """One message's worth of book: all levels (snapshot) or changes that apply to version - 1."""
-
-    symbol: str
-    depth: int
-    snapshot: bool
-    bids: tuple[Level, ...]
-    asks: tuple[Level, ...]
-    version: int
-    checksum: int | None
-    times: EventTimes
-
-
-@dataclass
-class _TickerState:
-    topic: TickerTopic
-    boxes: "set[Mailbox[Ticker]]" = field(default_factory=set)
-    last: Ticker | None = None
-    state: FeedState = FeedState.RESYNCING
-    idle_since: float | None = None
-    refused: str = ""
-
-
-@dataclass
-class _BookState:
-    topic: BookTopic
-    boxes: "set[Mailbox[BookChange]]" = field(default_factory=set)
-    last: BookSeen | None = None
-    version: int = 0
-    state: FeedState = FeedState.RESYNCING
-    idle_since: float | None = None
-    refused: str = ""
-
-
-_State = _TickerState | _BookState
-_Box = Mailbox[Ticker] | Mailbox[BookChange]
-
-
-@dataclass
-class _Upstream:
-    feed: PublicFeed
-    opened_at: float
-    up: bool = False
-    ever_up: bool = False
-    last_frame_ns: int = 0
-    last_frame_at: float | None = None
-    told_stale: bool = False
 
 
 class Feeds:
@@ -103,10 +50,10 @@ class Feeds:
         self._clock = clock
         self._tasks = tasks
         self._telemetry = telemetry
-        self._upstreams: dict[int, _Upstream] = {}
-        self._tickers: dict[str, _TickerState] = {}
-        self._books: dict[tuple[str, int], _BookState] = {}
-        self._read_by: dict[_Box, tuple[_State, ...]] = {}
+        self._upstreams: dict[int, Upstream] = {}
+        self._tickers: dict[str, TickerState] = {}
+        self._books: dict[tuple[str, int], BookState] = {}
+        self._read_by: dict[Box, tuple[TopicState, ...]] = {}
         self.mode: VenueMode | None = None
 
     def __repr__(self) -> str:
@@ -172,7 +119,7 @@ class Feeds:
 
     def refusal(self, topic: Topic) -> str:
         """Why the venue refuses the topic; empty when it does not."""
-        state: _State | None
+        state: TopicState | None
         match topic:
             case TickerTopic(symbol):
                 state = self._tickers.get(symbol)
@@ -205,11 +152,11 @@ class Feeds:
                         self._move(state, FeedState.STALE)
             self._forget_idle()
 
-    async def _pull(self, key: int, link: _Upstream) -> None:
+    async def _pull(self, key: int, link: Upstream) -> None:
         async for event in link.feed.events():
             self._handle(key, link, event)
 
-    def _handle(self, key: int, link: _Upstream, event: FeedEvent) -> None:
+    def _handle(self, key: int, link: Upstream, event: FeedEvent) -> None:
         match event:
             case LinkUp(receive_ns):
                 self._heard(link, receive_ns)
@@ -239,11 +186,11 @@ class Feeds:
             case _:
                 assert_never(event)
 
-    def _heard(self, link: _Upstream, receive_ns: int) -> None:
+    def _heard(self, link: Upstream, receive_ns: int) -> None:
         link.last_frame_ns = receive_ns
         link.last_frame_at = self._clock.monotonic()
 
-    def _on_up(self, key: int, link: _Upstream) -> None:
+    def _on_up(self, key: int, link: Upstream) -> None:
         link.up = True
         link.told_stale = False
         for state in self._states_on(key):
@@ -252,7 +199,7 @@ class Feeds:
             self._move(state, FeedState.RESYNCING)
         link.ever_up = True
 
-    def _revive(self, key: int, link: _Upstream) -> None:
+    def _revive(self, key: int, link: Upstream) -> None:
         """A link that was merely silent speaks again: pictures that were never voided are good once more."""
         if not link.told_stale or not link.up:
             return
@@ -311,7 +258,7 @@ class Feeds:
 
     # ---- state --------------------------------------------------------------------------------------------------
 
-    def _link_state(self, link: _Upstream) -> FeedState:
+    def _link_state(self, link: Upstream) -> FeedState:
         now = self._clock.monotonic()
         if not link.ever_up and now - link.opened_at <= STALENESS_BOUND_S:
             return FeedState.RESYNCING  # its first connection is still being made
@@ -319,25 +266,25 @@ class Feeds:
             return FeedState.STALE
         return FeedState.STALE if now - link.last_frame_at > STALENESS_BOUND_S else FeedState.LIVE
 
-    def _move(self, state: _State, to: FeedState) -> None:
+    def _move(self, state: TopicState, to: FeedState) -> None:
         if state.state is to:
             return
         state.state = to
-        boxes: tuple[_Box, ...] = tuple(state.boxes)
+        boxes: tuple[Box, ...] = tuple(state.boxes)
         for box in boxes:
             box.move(worst(other.state for other in self._read_by[box]))
 
-    def _void(self, state: _State, reason: GapReason) -> None:
+    def _void(self, state: TopicState, reason: GapReason) -> None:
         state.last = None
         self._telemetry.feed_gaps.add(1, {"reason": reason.value})
         for box in state.boxes:
             box.void(Gap(reason, (state.topic.symbol,)))
 
-    def _states_on(self, key: int) -> tuple[_State, ...]:
-        books: list[_State] = [state for (_, depth), state in self._books.items() if depth == key]
+    def _states_on(self, key: int) -> tuple[TopicState, ...]:
+        books: list[TopicState] = [state for (_, depth), state in self._books.items() if depth == key]
         return (*(self._tickers.values() if key == TICKER_FEED else ()), *books)
 
-    def _state_of(self, topic: Topic) -> _State | None:
+    def _state_of(self, topic: Topic) -> TopicState | None:
         match topic:
             case TickerTopic(symbol):
                 return self._tickers.get(symbol)
@@ -346,16 +293,16 @@ class Feeds:
             case _:
                 assert_never(topic)
 
-    def _ticker(self, symbol: str) -> _TickerState:
+    def _ticker(self, symbol: str) -> TickerState:
         if symbol not in self._tickers:
             self._bound()
-            self._tickers[symbol] = _TickerState(TickerTopic(symbol), state=self._starting_state(TICKER_FEED))
+            self._tickers[symbol] = TickerState(TickerTopic(symbol), state=self._starting_state(TICKER_FEED))
         return self._tickers[symbol]
 
-    def _book(self, symbol: str, depth: int) -> _BookState:
+    def _book(self, symbol: str, depth: int) -> BookState:
         if (symbol, depth) not in self._books:
             self._bound()
-            self._books[symbol, depth] = _BookState(BookTopic(symbol, depth), state=self._starting_state(depth))
+            self._books[symbol, depth] = BookState(BookTopic(symbol, depth), state=self._starting_state(depth))
         return self._books[symbol, depth]
 
     def _starting_state(self, key: int) -> FeedState:
@@ -372,7 +319,7 @@ class Feeds:
             if last is not None:
                 box.offer(symbol, last, snapshot=True)
 
-    def _refresh_book(self, state: _BookState, box: Mailbox[BookChange], *, snapshot: bool = True) -> None:
+    def _refresh_book(self, state: BookState, box: Mailbox[BookChange], *, snapshot: bool = True) -> None:
         if state.last is None:
             return
         view = state.last.view()
@@ -388,7 +335,7 @@ class Feeds:
         )
         box.offer(view.symbol, whole, snapshot=snapshot)
 
-    def _leave(self, box: _Box) -> None:
+    def _leave(self, box: Box) -> None:
         for state in self._read_by.pop(box):
             state.boxes.discard(box)
             if not state.boxes:
@@ -417,11 +364,6 @@ class Feeds:
             wishes.setdefault(state.topic.depth, set()).add(state.topic)
         for key, topics in wishes.items():
             if key not in self._upstreams:
-                link = self._upstreams[key] = _Upstream(self._venue.feed(), self._clock.monotonic())
+                link = self._upstreams[key] = Upstream(self._venue.feed(), self._clock.monotonic())
                 self._tasks.supervise(f"public feed {key}", partial(self._pull, key, link))
             self._upstreams[key].feed.want(frozenset(topics))
-
-
-def worst(states: Iterator[FeedState]) -> FeedState:
-    """STALE before RESYNCING before LIVE; of nothing, LIVE."""
-    return min(states, key=_WORST.index, default=FeedState.LIVE)

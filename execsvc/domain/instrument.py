@@ -83,9 +83,11 @@ def pair_faults(
     """
     checks = (
         _status_fault(instrument, limit_price=limit_price, post_only=post_only),
-        _quantity_step_fault(instrument, quantity),
+        _step_fault(instrument, "quantity", quantity, instrument.quantity_increment, "spec.base_quantity"),
         _minimum_fault(instrument, quantity, limit_price),
-        None if limit_price is None else _tick_fault(instrument, limit_price),
+        None
+        if limit_price is None
+        else _step_fault(instrument, "price", limit_price, instrument.price_increment, "spec.limit.limit_price"),
     )
     return tuple(fault for fault in checks if fault is not None)
 
@@ -106,52 +108,35 @@ def _status_fault(instrument: Instrument, *, limit_price: Decimal | None, post_o
     )
 
 
-def _quantity_step_fault(instrument: Instrument, quantity: Decimal) -> Fault | None:
-    step = instrument.quantity_increment
-    if money.is_multiple(quantity, step):
+def _step_fault(instrument: Instrument, word: str, value: Decimal, step: Decimal, path: str) -> Fault | None:
+    if money.is_multiple(value, step):
         return None
-    near = money.text(money.nearest(quantity, step))
-    message = f"quantity {money.text(quantity)} is not a multiple of {money.text(step)}; nearest is {near}"
+    near = money.text(money.nearest(value, step))
+    message = f"{word} {money.text(value)} is not a multiple of {money.text(step)}; nearest is {near}"
     return Fault(
         Reason.TICK_SIZE_VIOLATED,
         message,
         {"increment": money.text(step), "nearest": near, "symbol": instrument.symbol},
-        (FieldViolation("spec.base_quantity", message),),
-    )
-
-
-def _tick_fault(instrument: Instrument, price: Decimal) -> Fault | None:
-    step = instrument.price_increment
-    if money.is_multiple(price, step):
-        return None
-    near = money.text(money.nearest(price, step))
-    message = f"price {money.text(price)} is not a multiple of {money.text(step)}; nearest is {near}"
-    return Fault(
-        Reason.TICK_SIZE_VIOLATED,
-        message,
-        {"increment": money.text(step), "nearest": near, "symbol": instrument.symbol},
-        (FieldViolation("spec.limit.limit_price", message),),
+        (FieldViolation(path, message),),
     )
 
 
 def _minimum_fault(instrument: Instrument, quantity: Decimal, limit_price: Decimal | None) -> Fault | None:
     if quantity < instrument.min_quantity:
-        least = money.text(instrument.min_quantity)
-        message = f"quantity {money.text(quantity)} is below the least of {least} {instrument.base}"
-        return Fault(
-            Reason.ORDER_MINIMUM_NOT_MET,
-            message,
-            {"min_quantity": least, "symbol": instrument.symbol},
-            (FieldViolation("spec.base_quantity", message),),
-        )
-    if limit_price is not None and money.product(quantity, limit_price) < instrument.min_cost:
-        least = money.text(instrument.min_cost)
-        cost = money.text(money.product(quantity, limit_price))
-        message = f"cost {cost} is below the least of {least} {instrument.quote}"
-        return Fault(
-            Reason.ORDER_MINIMUM_NOT_MET,
-            message,
-            {"min_cost": least, "symbol": instrument.symbol},
-            (FieldViolation("spec.base_quantity", message),),
-        )
+        return _too_little(instrument, "quantity", quantity, "min_quantity", instrument.min_quantity, instrument.base)
+    if limit_price is None:
+        return None
+    cost = money.product(quantity, limit_price)
+    if cost < instrument.min_cost:
+        return _too_little(instrument, "cost", cost, "min_cost", instrument.min_cost, instrument.quote)
     return None
+
+
+def _too_little(instrument: Instrument, word: str, value: Decimal, bound: str, least: Decimal, asset: str) -> Fault:
+    message = f"{word} {money.text(value)} is below the least of {money.text(least)} {asset}"
+    return Fault(
+        Reason.ORDER_MINIMUM_NOT_MET,
+        message,
+        {bound: money.text(least), "symbol": instrument.symbol},
+        (FieldViolation("spec.base_quantity", message),),
+    )

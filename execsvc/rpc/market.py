@@ -11,9 +11,9 @@ from execsvc_api.v1 import common_pb2 as common
 from execsvc_api.v1 import market_data_service_pb2 as wire
 from google.protobuf.message import Message
 
-from execsvc.app.feeds import BookChange
 from execsvc.app.hub import Batch
 from execsvc.app.market import BookPicture, MarketData
+from execsvc.app.topics import BookChange
 from execsvc.domain.market import BookTopic, FeedState, Ticker, TickerTopic
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import market as convert

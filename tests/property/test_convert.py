@@ -10,8 +10,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execsvc.app.feeds import BookChange
 from execsvc.app.hub import Delivery, Gap
+from execsvc.app.topics import BookChange
 from execsvc.domain import money
 from execsvc.domain.account import AssetAmount, Balance, Fill
 from execsvc.domain.errors import Fault, Reason

@@ -6,7 +6,7 @@ the tables total.
 
 from execsvc_api.v1 import market_data_pb2 as market
 
-from execsvc.app.feeds import BookChange
+from execsvc.app.topics import BookChange
 from execsvc.domain.instrument import Asset, AssetStatus, Instrument, InstrumentStatus
 from execsvc.domain.market import BookView, Candle, Level, Ticker, Trade
 from execsvc.rpc.scalars import (
