@@ -21,8 +21,9 @@ SEND_TIMEOUT_S = 5.0
 BACKOFF_FIRST_S = 0.25
 BACKOFF_MOST_S = 10.0
 STEADY_AFTER_S = 10.0
-DIALS_MAX = 40  # per window and connection; Kraken bans an address at about 150 (kraken.md 5.1)
+DIALS_FREE = 20  # per window and connection; Kraken bans an address at about 150 dials in ten minutes (kraken.md 5.1)
 DIALS_WINDOW_S = 600.0
+DIALS_SPACED_S = 30.0  # once the free ones are spent: a long outage ends at most this late
 
 
 class Session(Protocol[E]):
@@ -48,10 +49,10 @@ class Session(Protocol[E]):
 
 
 class DialPlan:
-    """When the next dial may be made. Pure: exponential with full jitter, under a budget per window."""
+    """When the next dial may be made. Pure: exponential with full jitter, spaced wide once a budget is spent."""
 
     def __init__(self) -> None:
-        self._dials: deque[float] = deque(maxlen=DIALS_MAX)
+        self._dials: deque[float] = deque(maxlen=DIALS_FREE)
         self._failures = 0
 
     def wait_s(self, now: float, chance: float) -> float:
@@ -59,8 +60,8 @@ class DialPlan:
         backoff_s = 0.0
         if self._failures:
             backoff_s = chance * min(BACKOFF_MOST_S, BACKOFF_FIRST_S * 2 ** min(self._failures, 10))
-        spent = len(self._dials) == DIALS_MAX
-        budget_s = self._dials[0] + DIALS_WINDOW_S - now if spent else 0.0
+        spent = len(self._dials) == DIALS_FREE and now - self._dials[0] < DIALS_WINDOW_S
+        budget_s = self._dials[-1] + DIALS_SPACED_S - now if spent else 0.0
         return max(backoff_s, budget_s)
 
     def dialled(self, now: float) -> None:

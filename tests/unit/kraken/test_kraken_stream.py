@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from execsvc.domain.errors import Fault, ProtocolBroken, Reason, refuse
 from execsvc.domain.market import LinkDown
-from execsvc.kraken.stream import BACKOFF_MOST_S, DIALS_MAX, DIALS_WINDOW_S, DialPlan, Stream
+from execsvc.kraken.stream import BACKOFF_MOST_S, DIALS_FREE, DIALS_SPACED_S, DIALS_WINDOW_S, DialPlan, Stream
 from tests.support.entropy import FixedEntropy
 from tests.support.net import MemoryDialer
 from tests.support.simloop import SimClock, SimTasks, run_sim
@@ -185,7 +185,7 @@ def test_steady_link_forgets_old_failures():
 
 @given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 0.999)), min_size=100, max_size=200))
 def test_dials_stay_under_the_budget(links):
-    """However short links live, no window holds more than its dials."""
+    """However short links live, ten minutes hold at most twice the free dials."""
     plan, now, dials = DialPlan(), 0.0, []
     for lived_s, chance in links:
         now += plan.wait_s(now, chance)
@@ -193,5 +193,16 @@ def test_dials_stay_under_the_budget(links):
         dials.append(now)
         now += lived_s
         plan.ended(lived_s)
-    for first, last in zip(dials, dials[DIALS_MAX:], strict=False):
-        assert last - first >= DIALS_WINDOW_S - 1e-6
+    for first, last in zip(dials, dials[2 * DIALS_FREE :], strict=False):
+        assert last - first >= DIALS_WINDOW_S - DIALS_SPACED_S
+
+
+def test_a_long_outage_ends_within_the_spacing():
+    """Spent or not, the next dial is never further away than the spacing: the service recovers by itself."""
+    plan, now = DialPlan(), 0.0
+    for _ in range(100):
+        wait_s = plan.wait_s(now, 0.999)
+        assert wait_s <= DIALS_SPACED_S + 1e-6
+        now += wait_s
+        plan.dialled(now)
+        plan.ended(0.0)
