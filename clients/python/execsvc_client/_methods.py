@@ -1,0 +1,96 @@
+"""The methods this client calls: where each lives, what goes in and out, how long it may take, what it may change.
+
+A row is a fact of the contract, and a test holds each against the descriptors: kind, types, and whether the method has
+side effects. Timeouts are the contract's default deadlines, in seconds.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from execsvc_api.v1 import account_service_pb2 as account
+from execsvc_api.v1 import admin_service_pb2 as admin
+from execsvc_api.v1 import market_data_service_pb2 as market
+from execsvc_api.v1 import order_service_pb2 as orders
+from google.protobuf.message import Message
+
+Q = TypeVar("Q", bound=Message)
+A = TypeVar("A", bound=Message)
+
+
+@dataclass(frozen=True)
+class Unary(Generic[Q, A]):
+    """One request, one answer. `changes`: it may change something at the exchange, and repeating it is harmless."""
+
+    name: str
+    request: type[Q]
+    answer: type[A]
+    timeout: float
+    changes: bool = False
+
+    @property
+    def path(self) -> str:
+        """The HTTP/2 path."""
+        return f"/execsvc.v1.{self.name}"
+
+    @property
+    def encode(self) -> Callable[[Q], bytes]:
+        """From the request to bytes."""
+        return self.request.SerializeToString
+
+    @property
+    def decode(self) -> Callable[[bytes], A]:
+        """From bytes to the answer."""
+        return self.answer.FromString
+
+
+@dataclass(frozen=True)
+class Stream(Generic[Q, A]):
+    """One request, many answers, no deadline of its own."""
+
+    name: str
+    request: type[Q]
+    answer: type[A]
+
+    @property
+    def path(self) -> str:
+        """The HTTP/2 path."""
+        return f"/execsvc.v1.{self.name}"
+
+    @property
+    def encode(self) -> Callable[[Q], bytes]:
+        """From the request to bytes."""
+        return self.request.SerializeToString
+
+    @property
+    def decode(self) -> Callable[[bytes], A]:
+        """From bytes to one answer."""
+        return self.answer.FromString
+
+
+LIST_INSTRUMENTS = Unary(
+    "MarketDataService/ListInstruments", market.ListInstrumentsRequest, market.ListInstrumentsResponse, 5
+)
+LIST_ASSETS = Unary("MarketDataService/ListAssets", market.ListAssetsRequest, market.ListAssetsResponse, 5)
+GET_TICKERS = Unary("MarketDataService/GetTickers", market.GetTickersRequest, market.GetTickersResponse, 5)
+GET_BOOK = Unary("MarketDataService/GetBook", market.GetBookRequest, market.GetBookResponse, 5)
+LIST_TRADES = Unary("MarketDataService/ListTrades", market.ListTradesRequest, market.ListTradesResponse, 5)
+LIST_CANDLES = Unary("MarketDataService/ListCandles", market.ListCandlesRequest, market.ListCandlesResponse, 5)
+SUBSCRIBE_TICKERS = Stream(
+    "MarketDataService/SubscribeTickers", market.SubscribeTickersRequest, market.SubscribeTickersResponse
+)
+SUBSCRIBE_BOOK = Stream("MarketDataService/SubscribeBook", market.SubscribeBookRequest, market.SubscribeBookResponse)
+
+PLACE_ORDER = Unary("OrderService/PlaceOrder", orders.PlaceOrderRequest, orders.PlaceOrderResponse, 10, changes=True)
+CANCEL_ORDER = Unary(
+    "OrderService/CancelOrder", orders.CancelOrderRequest, orders.CancelOrderResponse, 10, changes=True
+)
+GET_ORDER = Unary("OrderService/GetOrder", orders.GetOrderRequest, orders.GetOrderResponse, 5)
+LIST_ORDERS = Unary("OrderService/ListOrders", orders.ListOrdersRequest, orders.ListOrdersResponse, 5)
+SUBSCRIBE_ORDERS = Stream("OrderService/SubscribeOrders", orders.SubscribeOrdersRequest, orders.SubscribeOrdersResponse)
+
+LIST_BALANCES = Unary("AccountService/ListBalances", account.ListBalancesRequest, account.ListBalancesResponse, 10)
+LIST_FILLS = Unary("AccountService/ListFills", account.ListFillsRequest, account.ListFillsResponse, 10)
+
+GET_SERVER_INFO = Unary("AdminService/GetServerInfo", admin.GetServerInfoRequest, admin.GetServerInfoResponse, 5)
+GET_VENUE_STATUS = Unary("AdminService/GetVenueStatus", admin.GetVenueStatusRequest, admin.GetVenueStatusResponse, 5)

@@ -1,0 +1,349 @@
+"""The synchronous client: the names of Client, for programs without an event loop; calls wait, streams iterate.
+
+As there: every call has a deadline, every error a type, every amount is exact, and a placement is one intent with one
+id. Calls may come from several threads; one stream is read by one thread.
+"""
+
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Self, Unpack
+
+import grpc
+from execsvc_api.v1 import account_service_pb2 as account_pb
+from execsvc_api.v1 import admin_service_pb2 as admin_pb
+from execsvc_api.v1 import market_data_service_pb2 as market_pb
+from execsvc_api.v1 import order_service_pb2 as orders_pb
+
+from execsvc_client import _methods as methods
+from execsvc_client import _requests as requests
+from execsvc_client import _sync_waiting
+from execsvc_client._account import (
+    Balance,
+    ServerInfo,
+    VenueStatus,
+    read_balance,
+    read_server_info,
+    read_venue_status,
+)
+from execsvc_client._amounts import Number
+from execsvc_client._books import BookFollower
+from execsvc_client._doubt import RESOLVE_TIMEOUT, InDoubt
+from execsvc_client._enums import FeedState, OrderScope, OrderStatus
+from execsvc_client._errors import ExecsvcError
+from execsvc_client._events import BookView, OrderEvent, TickerEvent
+from execsvc_client._follow import HEARTBEAT
+from execsvc_client._market import (
+    Asset,
+    Book,
+    Candle,
+    Instrument,
+    Ticker,
+    Trade,
+    read_asset,
+    read_book,
+    read_candle,
+    read_instrument,
+    read_ticker,
+    read_trade,
+)
+from execsvc_client._order_events import OrderFollower
+from execsvc_client._orders import Fill, Order, Placed, fate, read_fill, read_order
+from execsvc_client._paging import LARGEST_PAGE, PAGE, sync_pages
+from execsvc_client._requests import OrderLike, OrderOptions, SideLike
+from execsvc_client._settings import DEFAULT_TARGET, Settings, from_environment
+from execsvc_client._settling import still_open
+from execsvc_client._sync_link import SyncLink
+from execsvc_client._sync_watch import sync_follow
+from execsvc_client._tickers import TickerFollower
+
+
+class SyncClient:
+    """A caller of one gateway; use it as `with SyncClient() as client:`.
+
+    target       host:port or unix:path
+    token        the caller's token; it travels in plaintext to this machine only
+    allow_live   without it every changing call to a gateway that trades live money raises LiveRefused
+    account      the account of every call; empty: the caller's only or default one
+    name         what the gateway's log calls this program
+    credentials  TLS, as grpc.ssl_channel_credentials(…) gives it; plaintext without
+    channel      a channel of your own instead; close() closes it too
+
+    Methods raise ExecsvcError (see `_errors`), TypeError and ValueError for what cannot be meant. `timeout` is in
+    seconds; absent, the contract's default. `symbol` takes any spelling that Kraken uses.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        token: str = "",
+        allow_live: bool = False,
+        account: str = "",
+        name: str = "execsvc-python",
+        credentials: grpc.ChannelCredentials | None = None,
+        channel: grpc.Channel | None = None,
+    ) -> None:
+        settings = Settings(target, token, name, account, allow_live)
+        self.link = SyncLink(settings, credentials=credentials, channel=channel)
+
+    @classmethod
+    def from_env(
+        cls,
+        *,
+        target: str = "",
+        allow_live: bool = False,
+        account: str = "",
+        name: str = "execsvc-python",
+        environ: Mapping[str, str] | None = None,
+    ) -> Self:
+        """A client for `target`, else EXECSVC_TARGET, with the token of EXECSVC_TOKEN or EXECSVC_TOKEN_FILE.
+
+        Raises ValueError for settings that cannot work, OSError when the token file cannot be read.
+        """
+        found, token = from_environment(os.environ if environ is None else environ)
+        return cls(target or found, token=token, allow_live=allow_live, account=account, name=name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the channel."""
+        self.link.close()
+
+    # --- orders ------------------------------------------------------------------------------------------------
+
+    def place(
+        self,
+        symbol: str,
+        side: SideLike,
+        *,
+        quantity: Number,
+        limit_price: Number | None = None,
+        market: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> Placed | InDoubt[Placed]:
+        """Place one order, at most once. `quantity` in base units, `limit_price` in quote units, or market=True.
+
+        Gives Placed, or InDoubt when the time ran out before the exchange's answer came: call its resolve(). Raises
+        OutcomeUnknown when not even the gateway answered; the other errors all mean that nothing was placed.
+        """
+        account = self.link.settings.account
+        request = requests.place_order(
+            account, symbol, side, quantity=quantity, limit_price=limit_price, market=market, options=options
+        )
+        answer = self.link.call(
+            methods.PLACE_ORDER, request, timeout=options.get("timeout"), client_order_id=request.client_order_id
+        )
+        order = read_order(answer.order)
+        match fate(order):
+            case Placed():
+                return Placed(order, answer.replayed, tuple(answer.warnings))
+            case ExecsvcError() as refusal:
+                raise refusal
+            case None:
+                return InDoubt(request.client_order_id, order, self.resolve)
+
+    def buy(
+        self,
+        symbol: str,
+        *,
+        quantity: Number,
+        limit_price: Number | None = None,
+        market: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> Placed | InDoubt[Placed]:
+        """place() with the side buy."""
+        return self.place(symbol, "buy", quantity=quantity, limit_price=limit_price, market=market, **options)
+
+    def sell(
+        self,
+        symbol: str,
+        *,
+        quantity: Number,
+        limit_price: Number | None = None,
+        market: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> Placed | InDoubt[Placed]:
+        """place() with the side sell."""
+        return self.place(symbol, "sell", quantity=quantity, limit_price=limit_price, market=market, **options)
+
+    def resolve(self, order: OrderLike, timeout: float = RESOLVE_TIMEOUT) -> Placed:
+        """Wait for the truth about a placement: a Placed as it is now, an InDoubt, an OutcomeUnknown or an id.
+
+        Raises NotPlaced or Refused when that is the truth, NotFound when the gateway never got it (repeat it with the
+        same id), OutcomeUnknown when the truth is not known within `timeout` seconds.
+        """
+        return _sync_waiting.resolve(self.link, requests.order_ref(order, ""), timeout)
+
+    def wait_for_terminal(self, order: OrderLike, timeout: float = RESOLVE_TIMEOUT) -> Order:
+        """Wait until nothing about the order will change any more. Raises TimeoutError after `timeout` seconds."""
+        ended = _sync_waiting.until(self.link, requests.order_ref(order, ""), lambda seen: seen.is_terminal, timeout)
+        if ended is None or not ended.is_terminal:
+            raise still_open(ended, timeout)
+        return ended
+
+    def cancel(self, order: OrderLike = "", *, order_id: str = "", timeout: float | None = None) -> Order:
+        """Record the wish to cancel, which is then pursued: the order is terminal, or has cancel_requested.
+
+        `order` is a client order id or a value that has one; `order_id=` is Kraken's.
+        """
+        ref = requests.order_ref(order, order_id)
+        request = orders_pb.CancelOrderRequest(account=self.link.settings.account, order=ref)
+        answer = self.link.call(methods.CANCEL_ORDER, request, timeout=timeout, client_order_id=ref.client_order_id)
+        return read_order(answer.order)
+
+    def get_order(self, order: OrderLike = "", *, order_id: str = "", timeout: float | None = None) -> Order:
+        """The order as it is now, by the caller's id or by Kraken's. Raises NotFound."""
+        ref = requests.order_ref(order, order_id)
+        request = orders_pb.GetOrderRequest(account=self.link.settings.account, order=ref)
+        answer = self.link.call(methods.GET_ORDER, request, timeout=timeout, client_order_id=ref.client_order_id)
+        return read_order(answer.order)
+
+    def orders(
+        self,
+        symbol: str = "",
+        *,
+        statuses: Iterable[OrderStatus] = (),
+        scope: OrderScope = OrderScope.OWN,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        page_size: int = PAGE,
+    ) -> Iterator[Order]:
+        """Orders from the journal, newest first, asked for page by page; `since` inclusive, `until` exclusive."""
+        request = requests.list_orders(
+            self.link.settings.account,
+            symbol=symbol,
+            statuses=statuses,
+            scope=scope,
+            since=since,
+            until=until,
+            page_size=page_size,
+        )
+        for page in sync_pages(self.link, methods.LIST_ORDERS, request):
+            for order in page.orders:
+                yield read_order(order)
+
+    def orders_stream(
+        self,
+        *,
+        resume_token: str | None = None,
+        symbols: Iterable[str] = (),
+        scope: OrderScope = OrderScope.OWN,
+        heartbeat: float = HEARTBEAT,
+        heartbeats: bool = False,
+    ) -> Generator[OrderEvent]:
+        """Every order change and fill, lossless across reconnects. Without a token a snapshot (OpenOrders) comes first.
+
+        Keep the `resume_token` of the last event you have dealt with to go on after a restart of your own.
+        """
+        follower = OrderFollower(
+            self.link.settings.account,
+            resume_token=resume_token,
+            symbols=list(symbols),
+            scope=scope,
+            heartbeat=heartbeat,
+            heartbeats=heartbeats,
+        )
+        return sync_follow(self.link, methods.SUBSCRIBE_ORDERS, follower)
+
+    def fills(
+        self, symbol: str = "", *, since: datetime | None = None, until: datetime | None = None, page_size: int = PAGE
+    ) -> Iterator[Fill]:
+        """Executions of the account, newest first, asked for page by page; `since` inclusive, `until` exclusive."""
+        request = requests.list_fills(
+            self.link.settings.account, symbol=symbol, since=since, until=until, page_size=page_size
+        )
+        for page in sync_pages(self.link, methods.LIST_FILLS, request):
+            for fill in page.fills:
+                yield read_fill(fill)
+
+    # --- account and server ------------------------------------------------------------------------------------
+
+    def balances(self, *, timeout: float | None = None) -> tuple[Balance, ...]:
+        """All balances that are not zero, ordered by asset."""
+        request = account_pb.ListBalancesRequest(account=self.link.settings.account)
+        answer = self.link.call(methods.LIST_BALANCES, request, timeout=timeout)
+        return tuple(map(read_balance, answer.balances))
+
+    def server_info(self, *, timeout: float | None = None) -> ServerInfo:
+        """Who the gateway is, whether it trades live, who the caller is to it, and what it does not offer."""
+        answer = self.link.call(methods.GET_SERVER_INFO, admin_pb.GetServerInfoRequest(), timeout=timeout)
+        self.link.guard.conclude(answer.venue)
+        return read_server_info(answer, self.link.guard.mode)
+
+    def venue_status(self, *, timeout: float | None = None) -> VenueStatus:
+        """How the exchange and the gateway's link to it fare."""
+        request = admin_pb.GetVenueStatusRequest()
+        return read_venue_status(self.link.call(methods.GET_VENUE_STATUS, request, timeout=timeout))
+
+    # --- market data -------------------------------------------------------------------------------------------
+
+    def instruments(
+        self, symbols: str | Iterable[str] = (), *, quote: str = "", timeout: float | None = None
+    ) -> tuple[Instrument, ...]:
+        """Pairs and their rules, ordered by symbol: these, those of one quote asset, or all."""
+        request = market_pb.ListInstrumentsRequest(
+            quote=quote, symbols=requests.symbols_of(symbols), page_size=LARGEST_PAGE
+        )
+        answers = sync_pages(self.link, methods.LIST_INSTRUMENTS, request, timeout)
+        return tuple([read_instrument(each) for page in answers for each in page.instruments])
+
+    def assets(self, *, timeout: float | None = None) -> tuple[Asset, ...]:
+        """All assets, ordered by code."""
+        answers = sync_pages(
+            self.link, methods.LIST_ASSETS, market_pb.ListAssetsRequest(page_size=LARGEST_PAGE), timeout
+        )
+        return tuple([read_asset(each) for page in answers for each in page.assets])
+
+    def tickers(self, symbols: str | Iterable[str] = (), *, timeout: float | None = None) -> tuple[Ticker, ...]:
+        """The latest tickers, in the order of `symbols`; of all pairs when empty."""
+        request = market_pb.GetTickersRequest(symbols=requests.symbols_of(symbols))
+        answer = self.link.call(methods.GET_TICKERS, request, timeout=timeout)
+        return tuple(map(read_ticker, answer.tickers))
+
+    def book(self, symbol: str, *, depth: int = 10, timeout: float | None = None) -> Book:
+        """The latest book; `depth` 10, 25, 100, 500 or 1000 levels a side."""
+        request = market_pb.GetBookRequest(symbol=symbol, depth=depth)
+        answer = self.link.call(methods.GET_BOOK, request, timeout=timeout)
+        return read_book(answer.book, FeedState(answer.feed_state))
+
+    def trades(self, symbol: str, *, since: datetime | None = None, page_size: int = PAGE) -> Iterator[Trade]:
+        """Public trades, oldest first, asked for page by page; without `since` the latest."""
+        request = requests.list_trades(symbol, since=since, page_size=page_size)
+        for page in sync_pages(self.link, methods.LIST_TRADES, request):
+            for trade in page.trades:
+                yield read_trade(trade)
+
+    def candles(
+        self, symbol: str, interval: timedelta, *, since: datetime | None = None, page_size: int = LARGEST_PAGE
+    ) -> Iterator[Candle]:
+        """Candles, oldest first, the last one maybe open; Kraken keeps about 720 of each interval."""
+        request = requests.list_candles(symbol, interval=interval, since=since, page_size=page_size)
+        for page in sync_pages(self.link, methods.LIST_CANDLES, request):
+            for candle in page.candles:
+                yield read_candle(candle)
+
+    def watch(
+        self,
+        symbols: str | Iterable[str],
+        *,
+        min_interval: float = 0.0,
+        heartbeat: float = HEARTBEAT,
+        heartbeats: bool = False,
+    ) -> Generator[TickerEvent]:
+        """Tickers as they change, at most one per symbol and `min_interval` seconds, and all that casts doubt on them."""
+        follower = TickerFollower(
+            requests.symbols_of(symbols), min_interval=min_interval, heartbeat=heartbeat, heartbeats=heartbeats
+        )
+        return sync_follow(self.link, methods.SUBSCRIBE_TICKERS, follower)
+
+    def book_stream(self, symbol: str, *, depth: int = 10, heartbeat: float = HEARTBEAT) -> Generator[BookView]:
+        """The book after every change; `stale` says when not to quote on it."""
+        return sync_follow(self.link, methods.SUBSCRIBE_BOOK, BookFollower(symbol, depth=depth, heartbeat=heartbeat))

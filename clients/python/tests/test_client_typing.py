@@ -1,0 +1,66 @@
+"""The client's types, as a type checker sees them: what must be refused is refused, what is right passes."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+PYTHON = Path(__file__).parent.parent
+
+SNIPPET = """
+from decimal import Decimal
+from typing import assert_type
+from collections.abc import Awaitable
+from execsvc_client import Client, InDoubt, Order, Placed, SyncClient, TimeInForce
+
+async def trade(client: Client) -> None:
+    await client.buy("BTC/USD", quantity=Decimal("0.1"), limit_price="60000.0", post_only=True)
+    await client.sell("BTC/USD", quantity=1, market=True, timeout=2.5)
+    await client.place("BTC/USD", "buy", quantity="1", limit_price=1, time_in_force=TimeInForce.IOC)
+    await client.buy("BTC/USD", quantity=0.1, market=True)  # E: arg-type
+    await client.buy("BTC/USD", quantity="1", limit_price=0.1)  # E: arg-type
+    await client.place("BTC/USD", "bid", quantity="1", market=True)  # E: arg-type
+    await client.buy("BTC/USD", quantity="1", market=True, post_onyl=True)  # E: call-arg
+    await client.buy("BTC/USD", market=True)  # E: call-arg
+    await client.buy("BTC/USD", quantity="1", limit_price="1", time_in_force="FOK")  # E: arg-type
+    result = await client.buy("BTC/USD", quantity="1", market=True)
+    assert_type(result, Placed | InDoubt[Awaitable[Placed]])
+    print(result.order)  # E: union-attr
+    if isinstance(result, InDoubt):
+        assert_type(await result.resolve(), Placed)
+    else:
+        assert_type(result.order, Order)
+    assert_type(await client.cancel(result), Order)
+
+def wait(client: SyncClient) -> None:
+    result = client.buy("BTC/USD", quantity="1", market=True)
+    assert_type(result, Placed | InDoubt[Placed])
+    print(result.order.order_id)  # E: union-attr
+    client.sell("BTC/USD", quantity=1.5, market=True)  # E: arg-type
+"""
+
+
+def test_types_refuse_what_must_not_pass(tmp_path):
+    """Floats, misspelt options, a missing quantity and a doubt read as success are errors; nothing else is."""
+    file = tmp_path / "snippet.py"
+    file.write_text(SNIPPET)
+    command = [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.11", "--no-error-summary"]
+    config = tmp_path / "mypy.ini"
+    config.write_text(f"[mypy]\nmypy_path = {PYTHON}\n")
+    done = subprocess.run(
+        [*command, "--config-file", config, "--cache-dir", PYTHON.parent.parent / ".mypy_cache" / "typing", file],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    found = {
+        int(line): code
+        for line, code in re.findall(r"snippet\.py:(\d+): error: .*\[([\w-]+)\]$", done.stdout, re.MULTILINE)
+    }
+    wanted = {
+        number: line.rpartition("# E: ")[2]
+        for number, line in enumerate(SNIPPET.splitlines(), start=1)
+        if "# E: " in line
+    }
+    assert wanted == found, done.stdout + done.stderr

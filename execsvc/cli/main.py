@@ -1,0 +1,90 @@
+"""The tree of verbs, and the one place where any error becomes an exit code.
+
+Importing this file, and so `--help`, loads typer and nothing heavy: what a verb needs it imports itself. The verbs are
+in run.py, look.py, trade.py and explore.py.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+import typer
+
+from execsvc.cli import explore, look, trade
+from execsvc.cli import run as running
+from execsvc.cli.exits import BAD_USAGE, BROKEN, DONE, INTERRUPTED, OUR_FAULT
+from execsvc.cli.failures import Failure, Invocation, failure_of, put_failure
+from execsvc.cli.options import help_without_verb
+from execsvc.cli.output import note
+
+HELP = """Trade and watch Kraken through one gateway that owns the keys.
+
+Run: dev, serve, paper. Look: status, health, watch, book, balances, version. Trade: buy, sell, order. Explore: call.
+Start with `execsvc dev`: a gateway, a paper exchange and a little trader, on this machine, without any key.
+"""
+
+# Plain help: the styled one takes four times as long to import as everything else here.
+app = typer.Typer(
+    name="execsvc",
+    help=HELP,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    invoke_without_command=True,
+    callback=help_without_verb,
+)
+app.command("dev")(running.dev)
+app.command("serve")(running.serve)
+app.command("paper")(running.paper)
+app.command("status")(look.status)
+app.command("health")(look.health)
+app.command("watch")(look.watch)
+app.command("book")(look.book)
+app.command("balances")(look.balances)
+app.command("buy")(trade.buy)
+app.command("sell")(trade.sell)
+app.add_typer(trade.order, name="order")
+app.command("call")(explore.call)
+app.command("version")(look.version)
+
+VERBS = frozenset({"order", *(str(command.name) for command in app.registered_commands)})
+
+
+def run(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Run one command line; gives the exit code and never raises."""
+    invocation = Invocation.of(arguments, environ, VERBS)
+    try:
+        code = app(list(arguments), prog_name="execsvc", standalone_mode=False)
+    except typer.TyperException as mistake:
+        return _mistyped(mistake, invocation)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the shell gets a code and the person a sentence
+        return _failed(error, invocation)
+    return code if isinstance(code, int) else DONE
+
+
+def _mistyped(mistake: typer.TyperException, invocation: Invocation) -> int:
+    """A command line that cannot be understood: no verb has run."""
+    put_failure(Failure(BAD_USAGE, None, mistake.format_message()), invocation)
+    return BAD_USAGE.exit
+
+
+def _failed(error: Exception, invocation: Invocation) -> int:
+    failure = failure_of(error)
+    if failure is None:
+        if os.environ.get("EXECSVC_LOG_LEVEL", "").lower() == "debug":
+            raise error
+        failure = Failure(OUR_FAULT, None, f"{type(error).__name__}: {error}")
+        put_failure(failure, invocation)
+        note("  this is a fault of execsvc: EXECSVC_LOG_LEVEL=debug shows where")
+        return BROKEN
+    put_failure(failure, invocation)
+    return failure.row.exit
+
+
+def _reader_left() -> int:
+    """Whoever read stdout has gone (`| head`): nothing is wrong, and nothing more can be said there."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return DONE
