@@ -48,7 +48,7 @@ DEV := $(VENV)/.ready-dev
 ##@ Every day
 .PHONY: run test check setup
 run: $(READY) ## the gateway, a paper exchange and a little trader, on loopback [ARGS="--seed 42"]
-	@exec $(BIN)/execsvc dev $(ARGS)
+	@$(BIN)/execsvc dev $(ARGS) || [ $$? -eq 130 ]
 
 test: $(DEV) ## all tests [PYTEST="-k order tests/unit"]
 	@$(BIN)/python -m pytest $(PYTEST)

@@ -7,6 +7,7 @@ variables that point a Kraken client at it.
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +19,8 @@ from execsvc.cli.output import coloured, note
 if TYPE_CHECKING:
     from execsvc.compose import Companion, Ready
     from execsvc.paper.options import PaperOptions
+
+STARTED = time.monotonic()  # as early as this file can tell
 
 Listen = Annotated[
     str, typer.Option("--listen", metavar="HOST:PORT", help="gRPC address; the HTTP port follows, + 1000.")
@@ -46,7 +49,12 @@ def dev(
         overrides["EXECSVC_SEED"] = str(seed)
     if no_demo:
         overrides["EXECSVC_DEMO"] = "off"
-    _serve(overrides, dev=True, companion=lambda target: demo.trade(target, every_s=order_every, sleep=asyncio.sleep))
+    _serve(
+        overrides,
+        dev=True,
+        companion=lambda target: demo.trade(target, every_s=order_every, sleep=asyncio.sleep),
+        order_every=order_every,
+    )
 
 
 def serve(
@@ -70,7 +78,7 @@ def _overrides(listen: str, http: str, store: str) -> dict[str, str]:
     return {name: value for name, value in given.items() if value}
 
 
-def _serve(overrides: Mapping[str, str], *, dev: bool, companion: "Companion | None") -> None:
+def _serve(overrides: Mapping[str, str], *, dev: bool, companion: "Companion | None", order_every: float = 0.0) -> None:
     """Run until a signal; leaves with the service's exit code, or 3 and a line for each thing that is wrong."""
     from execsvc import compose, settings
 
@@ -81,7 +89,9 @@ def _serve(overrides: Mapping[str, str], *, dev: bool, companion: "Companion | N
             note(problem)
         raise typer.Exit(CONFIG) from None
     try:
-        code = compose.run(loaded, lambda ready: note(banner(ready)), companion)
+        code = compose.run(
+            loaded, lambda ready: note(banner(ready, order_every, time.monotonic() - STARTED)), companion
+        )
     except compose.StartRefused as refused:
         note(str(refused))
         raise typer.Exit(CONFIG) from None
@@ -91,7 +101,7 @@ def _serve(overrides: Mapping[str, str], *, dev: bool, companion: "Companion | N
 # --- the banner --------------------------------------------------------------------------------------------------
 
 
-def banner(ready: "Ready") -> str:
+def banner(ready: "Ready", order_every: float, seconds: float) -> str:
     """What stands and what to do next; names only what works."""
     elsewhere = "" if ready.grpc_address == "127.0.0.1:50051" else f" --target {ready.grpc_address}"
     lines = [_title(ready), f"  gRPC       {ready.grpc_address}{_try_grpcurl(ready)}"]
@@ -104,9 +114,8 @@ def banner(ready: "Ready") -> str:
             f"  exchange   paper on {facts.address}, seed {facts.seed}, {symbols}, tier {facts.tier}, {facts.funds}"
         )
     if ready.demo:
-        lines.append(f"  demo       {ready.demo}")
-    kept = " (--store URL keeps it)" if ready.store == "temporary" else ""
-    lines.append(f"  state      {ready.store}{kept}")
+        lines.append(f"  demo       1 small order every {order_every:g} s (--no-demo)")
+    lines.append(f"  state      {ready.store}")
     if not ready.trading:
         lines.append(f"  trading    not open yet: execsvc status{elsewhere} says why")
     symbol = ready.paper.symbols[0] if ready.paper is not None and ready.paper.symbols else "BTC/USD"
@@ -115,7 +124,7 @@ def banner(ready: "Ready") -> str:
             f"  next       execsvc watch {symbol}{elsewhere}  |  execsvc buy {symbol} --qty 0.001{elsewhere}"
             f"  |  execsvc status{elsewhere}"
         )
-    lines.append(f"ready in {ready.seconds:.1f} s")
+    lines.append(f"ready in {seconds:.1f} s")
     return "\n".join(lines)
 
 

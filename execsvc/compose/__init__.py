@@ -20,7 +20,6 @@ from execsvc.runtime import loop
 from execsvc.settings import Settings
 
 Companion = Callable[[str], Coroutine[Any, Any, None]]
-DEMO_LINE = "1 small order every 5 s (--no-demo)"
 
 
 def run(settings: Settings, announce: Callable[[Ready], None], companion: Companion | None = None) -> int:
@@ -36,14 +35,11 @@ async def _main(settings: Settings, announce: Callable[[Ready], None], companion
     _on_signals(stop)
     async with AsyncExitStack() as stack:
         parts = await real_parts(settings, stop, stack)
-        began = parts.clock.monotonic()
         running = await stack.enter_async_context(service(settings, parts, stop))
-        demo = None
         if settings.demo and companion is not None:
-            demo = DEMO_LINE
             trade = companion
             parts.tasks.supervise("demo", lambda: trade(running.grpc_address))
-        announce(running.ready(demo, parts.clock.monotonic() - began))
+        announce(running.ready(demo=settings.demo and companion is not None))
         await stop.event.wait()
         structlog.get_logger().info("service.stopping", why=stop.why)
     return stop.code

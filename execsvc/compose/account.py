@@ -6,6 +6,7 @@ The key is looked at before anything is traded with it: one that may withdraw, o
 
 import structlog
 
+from execsvc.app.catalog import Catalog
 from execsvc.app.desk import Desk
 from execsvc.app.executions import Executions
 from execsvc.app.overview import Overview, Phase
@@ -60,6 +61,7 @@ class AccountStart:
         resolver: Resolver,
         executions: Executions,
         overview: Overview,
+        catalog: Catalog,
         volatile_venue: bool,
     ) -> None:
         self._parts = parts
@@ -69,23 +71,30 @@ class AccountStart:
         self._resolver = resolver
         self._executions = executions
         self._overview = overview
+        self._catalog = catalog
         self._volatile_venue = volatile_venue
 
     async def first_try(self, stop: Stop) -> None:
         """Up at once where the exchange answers; else goes on trying beside. Raises StartRefused for a bad key."""
         try:
-            await check_key(self._venue, self._parts, FIRST_CHECK_S)
+            await self._prepare(FIRST_CHECK_S)
         except (Busy, ProtocolBroken) as failure:
             structlog.get_logger().warning("exchange.unreachable", why=failure.fault.message)
             self._parts.tasks.start("account start", self._keep_trying(stop))
         else:
             await self._serve()
 
+    async def _prepare(self, timeout_s: float) -> None:
+        """Key and pair rules: without either no order can be taken."""
+        await check_key(self._venue, self._parts, timeout_s)
+        if not self._catalog.ready:
+            await self._catalog.refresh()
+
     async def _keep_trying(self, stop: Stop) -> None:
         while not stop.event.is_set():
             await self._parts.clock.sleep(CHECK_AGAIN_S)
             try:
-                await check_key(self._venue, self._parts, CHECK_TIMEOUT_S)
+                await self._prepare(CHECK_TIMEOUT_S)
             except (Busy, ProtocolBroken):
                 continue
             except StartRefused as refused:

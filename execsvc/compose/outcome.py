@@ -32,10 +32,9 @@ class Ready:
     grpc_address: str
     http_address: str
     paper: PaperFacts | None
-    demo: str | None
+    demo: bool
     store: str
     trading: bool
-    seconds: float
 
 
 @dataclass

@@ -59,7 +59,7 @@ class Service:
     paper: PaperFacts | None
     overview: Overview
 
-    def ready(self, demo: str | None, seconds: float) -> Ready:
+    def ready(self, *, demo: bool) -> Ready:
         """For the banner."""
         return Ready(
             version=__version__,
@@ -71,7 +71,6 @@ class Service:
             demo=demo,
             store=self.store,
             trading=self.overview.trading_ready,
-            seconds=seconds,
         )
 
 
@@ -176,6 +175,7 @@ def _rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) 
         resolver=resolver,
         executions=executions,
         overview=overview,
+        catalog=catalog,
         volatile_venue=access.paper is not None,
     )
     return services, start

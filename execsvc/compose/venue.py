@@ -16,7 +16,6 @@ from execsvc.runtime.secrets import Secret, SecretFileError, read_secret
 from execsvc.settings import KeySource, Mode, Settings, VenueUrls
 
 PAPER_KEY_PREFIX = "PAPER"
-BANNER_SYMBOLS = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ async def _built_in(settings: Settings, parts: Parts, stack: AsyncExitStack) -> 
     facts = PaperFacts(
         address=server.rest_url.removeprefix("http://"),
         seed=settings.seed,
-        symbols=("BTC/USD", "ETH/USD", "SOL/USD"),
+        symbols=tuple(listing.pair.symbol for listing in server.exchange.venue.listings.values()),
         tier=settings.tier,
         funds=f"{int(options.funds['USD']):,} USD",
     )

@@ -25,6 +25,8 @@ from execsvc.telemetry import Telemetry, tell
 
 MAX_STREAMS = 1024
 OK, CANCELLED = 0, 1
+REPEAT_MS = 200  # the wait where an error itself names none
+ATTEMPT_S = 0.5  # the least time another attempt of a read or cancel is worth
 TIMER_EARLY_S = 0.01  # loops round their timers to a millisecond and may fire that much early
 _TRACE = ("traceparent", "tracestate")
 _TRACE_MAX = 512
@@ -220,10 +222,22 @@ class Gate:
         if fault is None:
             return Answer(response, None, trailers)
         told = verdict(fault, venue=self._about.venue, request_id=visit.request_id, caller=visit.caller)
-        out_of_time = visit.call is not None and self._clock.monotonic() >= visit.call.answer_by - TIMER_EARLY_S
-        if told.unavailable and out_of_time:
-            told = replace(told, pushback_ms=-1)  # a repeat would only swap our reason for the library's own deadline
+        if told.healed_by_waiting:
+            told = replace(told, pushback_ms=self._repeat_in_ms(visit, told))
         return Answer(None, told, trailers)
+
+    def _repeat_in_ms(self, visit: Visit, told: Verdict) -> int:
+        """When a library should try again by itself: never, where the caller's time does not allow wait and attempt.
+
+        A repeat that cannot be answered in time would only swap our reason for the library's own bare deadline.
+        """
+        wait_ms = REPEAT_MS if told.pushback_ms is None else told.pushback_ms
+        if visit.call is None or wait_ms < 0:
+            return wait_ms
+        places = visit.permit is not None and visit.permit.places
+        needed_s = self._about.least_place_timeout_s if places else ATTEMPT_S
+        fits = self._clock.monotonic() + wait_ms / 1000 + needed_s <= visit.call.by
+        return wait_ms if fits else -1
 
     # ---- measuring ----------------------------------------------------------------------------------------------
 

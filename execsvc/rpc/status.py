@@ -82,9 +82,9 @@ class Verdict:
         return number_of(self.code)
 
     @property
-    def unavailable(self) -> bool:
-        """Whether libraries retry it blindly."""
-        return self.code is _C.UNAVAILABLE
+    def healed_by_waiting(self) -> bool:
+        """Whether a library repeats it by itself: unavailable, or exhausted with a wait."""
+        return self.code is _C.UNAVAILABLE or (self.code is _C.RESOURCE_EXHAUSTED and self.pushback_ms != -1)
 
     @property
     def server_fault(self) -> bool:

@@ -4,6 +4,7 @@ import threading
 import time
 from decimal import Decimal
 
+import grpc
 import pytest
 from execsvc_client import ExecsvcError, InDoubt, NotPlaced, SyncClient
 
@@ -29,7 +30,9 @@ class Desk:
         wait_serving(self.target)
 
     def place(self, client_order_id, timeout=10.0):
-        with SyncClient(self.target) as client:
+        # A pool of its own: else the dead connection of another client in this process, in its back-off, would be shared.
+        own = grpc.insecure_channel(self.target, [("grpc.use_local_subchannel_pool", 1)])
+        with own, SyncClient(self.target, channel=own) as client:
             return client.buy(
                 "BTC/USD",
                 quantity=Decimal("0.001"),
@@ -66,7 +69,9 @@ def desk(tmp_path):
         try:
             yield here
         finally:
+            died = here.gateway.process.poll()
             here.gateway.kill()
+            assert died is None, f"the gateway ended by itself with {died}; it said:\n{here.gateway.said}"
 
 
 def until(condition, seconds=10.0):

@@ -210,6 +210,8 @@ def as_started(image: Path, **extra: str) -> dict[str, object]:
     """How the image starts a process: its user, its environment (no HOME in it), its volume as working folder."""
     given = dict(pair.split("=", 1) for pair in shlex.split(final("ENV")[0]))
     here = {"PATH": f"{image}/app/bin", "EXECSVC_STORE": f"sqlite:///{image}/data/execsvc.db"}
+    if (copied := image / "usr" / "lib").is_dir():
+        here["LD_LIBRARY_PATH"] = str(copied)  # a copied interpreter finds its own library, not the system's
     return {"cwd": image / "data", "env": given | here | extra, "text": True, **as_image_user()}
 
 

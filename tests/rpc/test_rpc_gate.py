@@ -108,7 +108,7 @@ async def test_the_first_of_two_request_ids_counts(stage):
         (busy(Reason.VENUE_ORDER_LIMIT), "-1", None),
         (busy(Reason.VENUE_LOCKED_OUT, retry_after_s=900.0), "-1", 900.0),
         (busy(Reason.NOT_OWNER, retry_after_s=1.0), "1000", 1.0),
-        (busy(Reason.VENUE_UNREACHABLE), None, None),
+        (busy(Reason.VENUE_UNREACHABLE), "200", None),
         (busy(Reason.VENUE_RATE_LIMITED, retry_after_s=2.0, id_used="true"), "-1", 2.0),
     ],
 )
@@ -117,6 +117,22 @@ async def test_pushback_is_the_exact_wait_or_forbids_a_retry(stage, error, pushb
     stage.public.failure = error
     refusal = await refused(stage.market.GetTickers(market.GetTickersRequest(), timeout=2))
     assert (pushback, retry_s) == (refusal.trailers.get("grpc-retry-pushback-ms"), refusal.retry_s)
+
+
+@pytest.mark.parametrize(
+    ("error", "timeout", "pushback"),
+    [
+        (busy(Reason.VENUE_UNREACHABLE), 0.6, "-1"),
+        (busy(Reason.NOT_OWNER, retry_after_s=1.0), 1.4, "-1"),
+        (busy(Reason.LOCAL_RATE_LIMITED, retry_after_s=1.0), 1.4, "-1"),
+        (busy(Reason.NOT_OWNER, retry_after_s=1.0), 1.9, "1000"),
+    ],
+)
+async def test_a_repeat_that_cannot_be_answered_in_time_is_forbidden(stage, error, timeout, pushback):
+    """The caller gets our reason, not its library's bare deadline."""
+    stage.public.failure = error
+    refusal = await refused(stage.market.GetTickers(market.GetTickersRequest(), timeout=timeout))
+    assert pushback == refusal.trailers.get("grpc-retry-pushback-ms")
 
 
 async def test_a_client_library_obeys_the_pushback(stage):

@@ -24,10 +24,9 @@ READY = Ready(
     grpc_address="127.0.0.1:50051",
     http_address="127.0.0.1:51051",
     paper=PaperFacts("127.0.0.1:40117", 42, ("BTC/USD", "ETH/USD"), "intermediate", "100,000 USD"),
-    demo="1 small order every 5 s (--no-demo)",
+    demo=True,
     store="temporary (--store sqlite:///PATH keeps it)",
     trading=True,
-    seconds=0.94,
 )
 
 
@@ -112,7 +111,7 @@ def test_a_start_that_is_refused_is_one_line(execsvc, service):
 
 def test_banner_names_what_stands():
     """Addresses, exchange, trader, state and the next step; nothing that is not there."""
-    text = run.banner(READY)
+    text = run.banner(READY, 5.0, 0.94)
     assert text.splitlines() == [
         "execsvc 0.1.0   DEV: paper money, no tokens, loopback only. Not for production: docs/guides/going-live.md",
         "  gRPC       127.0.0.1:50051    reflection on      try: grpcurl -plaintext 127.0.0.1:50051 list",
@@ -127,7 +126,7 @@ def test_banner_names_what_stands():
 
 def test_banner_of_another_address_can_be_copied():
     """Commands name the target when it is not the default one; absent doors are not named."""
-    text = run.banner(replace(READY, grpc_address="127.0.0.1:6000", http_address="", demo=None, paper=None))
+    text = run.banner(replace(READY, grpc_address="127.0.0.1:6000", http_address="", demo=False, paper=None), 5.0, 0.94)
     assert "execsvc watch BTC/USD --target 127.0.0.1:6000  |" in text
     assert "metrics" not in text
     assert "demo" not in text
@@ -136,8 +135,8 @@ def test_banner_of_another_address_can_be_copied():
 
 def test_banner_of_the_service_says_which_money():
     """Serve says paper or LIVE, and when trading is not open yet, where to look."""
-    assert run.banner(replace(READY, dev=False)).splitlines()[0] == "execsvc 0.1.0   paper money"
-    text = run.banner(replace(READY, dev=False, mode="live", trading=False))
+    assert run.banner(replace(READY, dev=False), 0.0, 0.94).splitlines()[0] == "execsvc 0.1.0   paper money"
+    text = run.banner(replace(READY, dev=False, mode="live", trading=False), 0.0, 0.94)
     assert text.splitlines()[0] == "execsvc 0.1.0   LIVE money"
     assert "trading    not open yet: execsvc status says why" in text
     assert "next" not in text
