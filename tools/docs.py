@@ -13,6 +13,7 @@ from types import MappingProxyType
 import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
+from execsvc.cli import exits
 from execsvc.domain.errors import Reason
 from execsvc.rpc.status import CODES, number_of
 
@@ -57,15 +58,69 @@ NEXT: Mapping[grpc.StatusCode, str] = MappingProxyType(
     }
 )
 
+# What an exit code of the command line means, and what a script does then. Total over the codes in use.
+EXITS: Mapping[int, tuple[str, str]] = MappingProxyType(
+    {
+        exits.DONE: ("done", "nothing"),
+        exits.BROKEN: ("a fault of execsvc, or not built", "report it, with the trace id"),
+        exits.USAGE: ("mistyped, or refused by a rule as written", "fix the command"),
+        exits.CONFIG: ("configuration or the exchange's key", "fix the configuration"),
+        exits.NOTHING_SENT: ("not reachable or too late; nothing was sent", "try again later, or with more time"),
+        exits.REFUSED: ("refused by the exchange", "look at the reason"),
+        exits.LIMITED: ("refused by a limit of ours or a halt", "look at the reason"),
+        exits.THROTTLED: ("throttled or full", "wait `retry_after_ms` and repeat; without it make room"),
+        exits.UNKNOWN: ("**the outcome is not known yet**", "`execsvc order get ID`; repeat only with the *same* id"),
+        exits.NOT_ALLOWED: ("not authenticated or not allowed", "fix the token"),
+        exits.CONFLICT: ("the id, version or token means something else, or not placed", "a new id, or read again"),
+        exits.MAINTENANCE: ("the exchange or the pair does not take this now", "wait, `execsvc status --wait 300`"),
+        exits.INTERRUPTED: ("interrupted by Ctrl-C", "nothing"),
+    }
+)
+# What a category of the JSON envelope says; anchors for failures that carry no reason of the contract.
+CATEGORIES: Mapping[str, str] = MappingProxyType(
+    {
+        "api": "The exchange refused, in its own words.",
+        "auth": "The caller's token is missing, unknown or not allowed to do this.",
+        "config": "The configuration of execsvc, or the exchange's key, must be mended by its operator.",
+        "internal": "A fault of execsvc.",
+        "maintenance": "The exchange, or the pair, is closed for this for a while.",
+        "network": "Somebody could not be reached, or not in time. Nothing was sent.",
+        "rate_limit": "Too much at once; the wait is told where waiting heals.",
+        "risk": "A limit of ours, or a halt.",
+        "unknown_outcome": (
+            "The answer was lost on the way, or the order is in doubt: it may be placed or not. Ask for it by its client"
+            " order id (`execsvc order get ID`). Repeating is safe with the same id only; a new id may double the order."
+        ),
+        "validation": "The request as written can never be taken.",
+    }
+)
+
 
 def errors_page() -> str:
-    """docs/reference/errors.md: one section a code, one anchor a reason, in lower case."""
+    """docs/reference/errors.md: one section a code, one anchor a reason, in lower case; then what the commands add."""
     comments = reason_comments()
     parts = [ERRORS_HEAD]
     for code in dict.fromkeys(CODES[reason] for reason in Reason):
         parts.append(f"## {code.name} ({number_of(code)})\n\n{NEXT[code]}\n")
         parts += [_section(reason, comments[reason.name]) for reason in Reason if CODES[reason] is code]
-    return "\n".join(parts)
+    return "\n".join([*parts, _exits_section(), _categories_section()])
+
+
+def _exits_section() -> str:
+    rows = ["| exit | meaning | a script's move | reasons |", "|---|---|---|---|"]
+    for code, (meaning, move) in EXITS.items():
+        reasons = " ".join(f"[{name}](#{name.lower()})" for name, row in exits.BY_REASON.items() if row.exit == code)
+        rows.append(f"| {code} | {meaning} | {move} | {reasons} |")
+    return "## Exit codes of the command line\n\n" + "\n".join(rows) + "\n"
+
+
+def _categories_section() -> str:
+    own = {reason.name.lower() for reason in Reason}
+    lines = ["## Categories of the JSON envelope", ""]
+    for name, words in CATEGORIES.items():
+        anchor = "" if name in own else f'<a id="{name}"></a>'
+        lines += [f"- {anchor}`{name}`: {words}"]
+    return "\n".join(lines) + "\n"
 
 
 def _section(reason: Reason, comment: str) -> str:
