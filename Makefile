@@ -92,7 +92,10 @@ buf: $(DEV) ## the contract: lint, format, nothing broken since the last release
 	@$(BIN)/buf breaking --against proto/contract.binpb
 
 ##@ Parts of the tests
-.PHONY: prop fault e2e clients
+.PHONY: unit prop fault e2e clients
+unit: $(DEV) ## units and properties, on two cores [PYTEST="-k order"]
+	@$(BIN)/python -m pytest -n 2 tests/unit tests/property $(PYTEST)
+
 prop: $(DEV) ## what holds for all inputs, wherever it stands [PYTEST=…]
 	@$(BIN)/python -m pytest -m hypothesis $(PYTEST)
 

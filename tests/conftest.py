@@ -1,9 +1,13 @@
-"""Fixtures and settings for all suites: Hypothesis without deadlines, and in CI without chance."""
+"""Settings for all suites: Hypothesis without deadlines, and in CI without chance.
+
+`HYPOTHESIS_PROFILE=thorough make prop` looks longer than the every-day profile does.
+"""
 
 import os
 
 from hypothesis import settings
 
 # Two slow cores shared with others make example deadlines lie; chance in CI would make a red run unrepeatable.
-settings.register_profile("house", deadline=None, derandomize=os.environ.get("CI") == "true")
-settings.load_profile("house")
+settings.register_profile("house", deadline=None, max_examples=40, derandomize=os.environ.get("CI") == "true")
+settings.register_profile("thorough", deadline=None, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))

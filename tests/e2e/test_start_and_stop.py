@@ -184,3 +184,13 @@ def test_the_documents_named_in_the_banner_exist_and_the_banner_names_what_runs(
             assert Path(page).exists(), page
         assert "seed 7" in dev.said
         assert dev.stop() == 0
+
+
+def test_live_refuses_a_paper_exchanges_key(tmp_path):
+    """A paper key in live mode is a mix-up, caught before anything is asked."""
+    with paper_exchange(tmp_path) as exchange:
+        venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
+        environ = {"EXECSVC_MODE": "live", "EXECSVC_MAX_ORDER_NOTIONAL": "100", **venue}
+        lines = refused(["serve", "--listen", "127.0.0.1:0", "--http", "off"], tmp_path, **environ)
+        assert "paper exchange's key" in lines[-1]
+        assert exchange.ask("GET", "/calls")["calls"] == []
