@@ -12,7 +12,7 @@ from typing import assert_never
 from execsvc.app.catalog import Catalog
 from execsvc.app.resolver import Resolver
 from execsvc.app.risk import RiskDesk
-from execsvc.app.settlements import Settlements
+from execsvc.app.settlements import Settlements, Watch
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Busy, ExecsvcError, Fault, Reason, error_of, refuse
 from execsvc.domain.ids import OrderKey, OrderRef, wire_id
@@ -144,22 +144,29 @@ class Desk:
     async def place(self, who: Caller, client_order_id: str, spec: OrderSpec, timing: Timing) -> Placed:
         """Places once per id. Raises before anything happened (`id_used=false`) or with the order's final refusal."""
         key = OrderKey(self.account, who.name, client_order_id)
-        try:
-            with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
-                instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
-                spec = replace(spec, symbol=instrument.symbol)
+        with self._settlements.watch(key) as watch:
+            try:
+                begun = await self._admit(key, spec, timing)
+            except ExecsvcError as refusal:
+                if "id_used" in refusal.fault.metadata:
+                    raise
+                raise error_of(refusal.fault.with_metadata(id_used="false")) from None
+            return await self._answer(watch, begun.order, timing, replayed=isinstance(begun, Known))
+
+    async def _admit(self, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:
+        """Checks, then the intent. A refusal is told only for an id that is not known: a repeat places nothing."""
+        with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
+            instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
+            spec = replace(spec, symbol=instrument.symbol)
+            try:
+                self._check(instrument, spec, timing)
+            except ExecsvcError:
                 known = await self._known(key, spec)
                 if known is None:
-                    self._check(instrument, spec, timing)
-            if known is not None:
-                return await self._answer(known, timing, replayed=True)
-            # Owned by the server from here on: whoever hangs up while the intent is written leaves no order unsent.
-            begun = await self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument))
-        except ExecsvcError as refusal:
-            if "id_used" in refusal.fault.metadata:
-                raise
-            raise error_of(refusal.fault.with_metadata(id_used="false")) from None
-        return await self._answer(begun.order, timing, replayed=isinstance(begun, Known))
+                    raise
+                return Known(known)
+        # Owned by the server from here on: whoever hangs up while the intent is written leaves no order unsent.
+        return await self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument))
 
     async def _known(self, key: OrderKey, spec: OrderSpec) -> Order | None:
         """The order this id already stands for, unless it was never sent (then the id is free for this content)."""
@@ -256,11 +263,8 @@ class Desk:
                 assert_never(placement)
         self._telemetry.orders.add(1, {"outcome": OUTCOMES[type(placement)], "reason": reason})
 
-    async def _answer(self, order: Order, timing: Timing, *, replayed: bool) -> Placed:
-        try:
-            settled = await self._settlements.until_settled(order.key, timing.answer_by) or order
-        except Busy:  # the intent is durable, its fate cannot be read now: that is a doubt, never "nothing was sent"
-            return Placed(replace(order, status=Status.IN_DOUBT), replayed)
+    async def _answer(self, watch: Watch, order: Order, timing: Timing, *, replayed: bool) -> Placed:
+        settled = await watch.until_settled(order, timing.answer_by)
         if settled.status in UNRESOLVED:
             return Placed(await self._doubted(settled), replayed)
         if settled.status in {Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT} and settled.end_fault is not None:

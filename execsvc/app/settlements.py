@@ -1,51 +1,70 @@
 """Waiting for an order to be settled: whoever needs its fate waits here, whoever learns it commits to the journal.
 
 Fed by the journal's own announcements, so a fate is told only after it is durable, whichever road it came by: the answer,
-the private stream or the resolver.
+the private stream or the resolver. A watch begins before the order is looked up or made, so no news falls between.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order
 from execsvc.ports import Clock, Journal, JournalEntry
 
 
+class Watch:
+    """News of one order since the watch began."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._latest: Order | None = None
+        self._news = asyncio.Event()
+
+    def heard(self, order: Order) -> None:
+        """The journal holds a newer state."""
+        self._latest = order
+        self._news.set()
+
+    async def until_settled(self, order: Order, by: float) -> Order:
+        """`order`, or what became of it: as soon as it is settled, at the latest at monotonic `by`."""
+        with suppress(TimeoutError):
+            async with self._clock.timeout_at(by):
+                while not self._newest(order).is_settled:
+                    await self._news.wait()
+                    self._news.clear()
+        return self._newest(order)
+
+    def _newest(self, order: Order) -> Order:
+        return self._latest if self._latest is not None and self._latest.version > order.version else order
+
+
 class Settlements:
-    """Wakes those who wait for an order to leave SUBMITTED and IN_DOUBT."""
+    """Tells every watch of an order what the journal announces of it."""
 
     def __init__(self, journal: Journal, clock: Clock) -> None:
-        self._journal = journal
         self._clock = clock
-        self._waiting: dict[OrderKey, set[asyncio.Event]] = {}
+        self._watches: dict[OrderKey, set[Watch]] = {}
         self._stop = journal.subscribe(self._heard)
 
     def close(self) -> None:
         """Listens no more."""
         self._stop()
 
-    async def until_settled(self, key: OrderKey, by: float) -> Order | None:
-        """The order once settled, or as it stands at monotonic `by`."""
-        woken = asyncio.Event()
-        self._waiting.setdefault(key, set()).add(woken)
+    @contextmanager
+    def watch(self, key: OrderKey) -> Iterator[Watch]:
+        """News of the order from here on."""
+        watch = Watch(self._clock)
+        self._watches.setdefault(key, set()).add(watch)
         try:
-            with suppress(TimeoutError):
-                async with self._clock.timeout_at(by):
-                    while True:
-                        order = await self._journal.get(key)
-                        if order is None or order.is_settled:
-                            return order
-                        await woken.wait()
-                        woken.clear()
-            return await self._journal.get(key)
+            yield watch
         finally:
-            waiting = self._waiting[key]
-            waiting.discard(woken)
-            if not waiting:
-                del self._waiting[key]
+            watches = self._watches[key]
+            watches.discard(watch)
+            if not watches:
+                del self._watches[key]
 
     def _heard(self, entry: JournalEntry) -> None:
         if entry.order is not None:
-            for woken in self._waiting.get(entry.order.key, ()):
-                woken.set()
+            for watch in self._watches.get(entry.order.key, ()):
+                watch.heard(entry.order)

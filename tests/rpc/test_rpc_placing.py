@@ -251,7 +251,7 @@ async def test_a_bug_after_the_intent_reads_as_a_doubt(stage):
         raise ZeroDivisionError("a bug")
 
     stage.venue.plan.append(silent_fate())
-    stage.settlements.until_settled = broken
+    stage.desk._answer = broken
     answer = await stage.place("one", timeout=0.6)
     assert order.ORDER_STATUS_IN_DOUBT == answer.order.status
     assert ["rpc.broken"] == [event for event, _, _ in stage.reports]
@@ -275,7 +275,7 @@ async def test_an_unreadable_journal_is_not_told_as_nothing_sent(stage):
         stage.store.outage = True
         raise ZeroDivisionError("a bug")
 
-    stage.settlements.until_settled = broken
+    stage.desk._answer = broken
     refusal = await refused(stage.place("one", timeout=0.6))
     stage.store.outage = False
     assert (grpc.StatusCode.ABORTED, "ORDER_IN_DOUBT", "false") == (
@@ -292,7 +292,7 @@ async def test_a_bug_does_not_answer_with_another_order(stage):
     async def broken(*_):
         raise ZeroDivisionError("a bug")
 
-    stage.desk._known = broken
+    stage.desk._admit = broken
     refusal = await refused(stage.place("one", spec=limit_spec(base_quantity="0.002")))
     assert "INTERNAL" == refusal.reason
 

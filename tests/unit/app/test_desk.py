@@ -280,23 +280,18 @@ def test_a_hang_up_while_the_intent_is_written_still_sends_the_order():
     in_world(scenario)
 
 
-def test_a_fate_that_cannot_be_read_is_a_doubt_not_a_refusal():
-    """The store fails after the intent is durable: the answer is IN_DOUBT, never "nothing was sent"."""
+def test_an_order_that_goes_well_costs_the_journal_no_reading():
+    """Two commits and nothing else: the fate is announced, not looked up."""
 
     async def scenario(here):
-        get, calls = here.store.get, [0]
+        read = []
 
-        async def failing(key):
-            calls[0] += 1
-            if calls[0] > 1:
-                raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk gone"))
-            return await get(key)
+        async def counted(key):
+            read.append(key)
 
-        here.store.get = failing
-        placed = await here.place("c-1")
-        here.store.get = get
-        assert placed.order.status is Status.IN_DOUBT
-        assert len(here.venue.sends) == 1
+        here.store.get = counted
+        assert (await here.place("c-1")).order.status is Status.OPEN
+        assert read == []
 
     in_world(scenario)
 
