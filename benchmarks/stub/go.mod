@@ -1,0 +1,3 @@
+module github.com/execsvc/execsvc/benchmarks/stub
+
+go 1.25.0
