@@ -31,7 +31,6 @@ class Spans(StrEnum):
     JOURNAL = "journal.commit"
     LANE = "ratelimit.wait"
     RESOLVE = "order.resolve"
-    SUBSCRIBED = "stream.subscribed"
 
 
 class Telemetry:

@@ -1,0 +1,225 @@
+"""The seam to the venue: market data without a key, and one account through its key.
+
+kraken meets it. The outcome of a placement is a value with four cases, so that no caller can forget one.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from execsvc.domain.account import Balance, Fill, FillQuery, KeyFacts
+from execsvc.domain.errors import Fault
+from execsvc.domain.instrument import Asset, Instrument
+from execsvc.domain.market import (
+    Beat,
+    BookView,
+    Candle,
+    FeedEvent,
+    LinkDown,
+    LinkUp,
+    Ticker,
+    Topic,
+    TradePage,
+    VenueMode,
+)
+from execsvc.domain.order import Order, VenueOrder
+
+
+@dataclass(frozen=True)
+class ClockReading:
+    """Kraken's clock minus ours, and how far that may be off; seconds."""
+
+    offset_s: float
+    uncertainty_s: float
+    round_trip_s: float
+
+
+class PublicFeed(Protocol):
+    """One public market-data connection that dials again by itself."""
+
+    def want(self, topics: frozenset[Topic]) -> None:
+        """Sets the whole wish: what is new is subscribed, what is missing unsubscribed, soon and in bounded bursts."""
+        ...
+
+    def renew(self, topic: Topic) -> None:
+        """Subscribes one topic anew; a snapshot follows."""
+        ...
+
+    def events(self) -> AsyncIterator[FeedEvent]:
+        """Events in order, for ever; ends only when the iterator is closed. One reader."""
+        ...
+
+
+class PublicVenue(Protocol):
+    """Market data without a key. Reads raise Busy (VENUE_UNREACHABLE, READ_TIMEOUT …), Declined or ProtocolBroken."""
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        """Every pair, by symbol."""
+        ...
+
+    async def assets(self) -> tuple[Asset, ...]:
+        """Every asset, by code."""
+        ...
+
+    async def tickers(self, instruments: tuple[Instrument, ...], by: float) -> tuple[Ticker, ...]:
+        """Pictures over REST; empty asks for all."""
+        ...
+
+    async def book(self, instrument: Instrument, depth: int, by: float) -> BookView:
+        """The book over REST."""
+        ...
+
+    async def candles(
+        self, instrument: Instrument, interval_s: int, since_ns: int | None, by: float
+    ) -> tuple[Candle, ...]:
+        """Oldest first, the open one last; at most about 720."""
+        ...
+
+    async def trades(self, instrument: Instrument, since_ns: int | None, count: int, by: float) -> TradePage:
+        """Oldest first, since exclusive; None: the latest."""
+        ...
+
+    async def mode(self, by: float) -> VenueMode:
+        """SystemStatus."""
+        ...
+
+    async def clock(self, by: float) -> ClockReading:
+        """Reads Kraken's clock once."""
+        ...
+
+    def feed(self) -> PublicFeed:
+        """A new feed, not yet dialled."""
+        ...
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Kraken took the order."""
+
+    venue_order_id: str
+
+
+@dataclass(frozen=True)
+class RefusedByVenue:
+    """Kraken refused the order; nothing of it exists ("Deadline elapsed" only after one look by id)."""
+
+    fault: Fault
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Bytes left and the answer does not settle it; `why` is for the order's story."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """No byte left us; the fault says why."""
+
+    fault: Fault
+
+
+Placement = Accepted | RefusedByVenue | Unknown | Unsent
+
+
+@dataclass(frozen=True)
+class CancelTaken:
+    """Kraken took the cancel; pending: accepted, not yet done."""
+
+    pending: bool
+
+
+@dataclass(frozen=True)
+class CancelFoundNothing:
+    """Kraken knows no such open order: it is terminal, or (in doubt) not there yet."""
+
+
+CancelOutcome = CancelTaken | CancelFoundNothing
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """One full sweep: open orders, then closed ones, on the key that sent. Keys are wire ids; absent: not seen.
+
+    barrier_ns: when, on our clock, an answer proved that a later nonce of the key was accepted.
+    """
+
+    began_ns: int
+    ended_ns: int
+    barrier_ns: int
+    found: Mapping[str, VenueOrder]
+
+
+@dataclass(frozen=True)
+class OrdersSnapshot:
+    """All open orders of the account, as the stream opened; what is not in it is open no more."""
+
+    reports: tuple[VenueOrder, ...]
+
+
+@dataclass(frozen=True)
+class ExecutionSeen:
+    """One report of the private stream; fill is set when it is a trade (caller and client order id still empty)."""
+
+    report: VenueOrder
+    fill: Fill | None
+
+
+PrivateEvent = LinkUp | LinkDown | Beat | OrdersSnapshot | ExecutionSeen
+
+
+@dataclass(frozen=True)
+class LaneState:
+    """One lane of a key, for GetVenueStatus."""
+
+    key_label: str
+    lane: str
+    queue_depth: int
+    blocked_until_ns: int | None
+    stopped: bool
+
+
+class PrivateVenue(Protocol):
+    """One account at the venue, through its key. Reads raise as PublicVenue's do."""
+
+    @property
+    def key_label(self) -> str:
+        """A name for the key that is not the key."""
+        ...
+
+    async def place(self, order: Order, instrument: Instrument, by: float) -> Placement:
+        """One POST, never repeated; Unsent when its turn came too late. What venue and network do is never raised."""
+        ...
+
+    async def cancel(self, order: Order, by: float) -> CancelOutcome:
+        """By txid where known, else by wire id; repeated inside until `by`."""
+        ...
+
+    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
+        """Looks in open, then in closed orders. Raises when a look did not succeed: that proves nothing."""
+        ...
+
+    async def query(self, venue_order_ids: tuple[str, ...], by: float) -> tuple[VenueOrder, ...]:
+        """Orders by txid, any number (asked 50 at a time)."""
+        ...
+
+    async def balances(self, by: float) -> tuple[Balance, ...]:
+        """What is not zero, by asset."""
+        ...
+
+    async def fills(self, account: str, query: FillQuery, by: float) -> tuple[tuple[Fill, ...], int]:
+        """Newest first, at most query.size, and how many there are in all."""
+        ...
+
+    async def key_facts(self, by: float) -> KeyFacts:
+        """GetApiKeyInfo."""
+        ...
+
+    def lanes(self) -> tuple[LaneState, ...]:
+        """The lanes as they stand."""
+        ...
+
+    def events(self) -> AsyncIterator[PrivateEvent]:
+        """The private stream, dialling again by itself, for ever. One reader."""
+        ...
