@@ -94,7 +94,7 @@ buf: $(DEV) ## the contract: lint, format, nothing broken since the last release
 ##@ Parts of the tests
 .PHONY: unit prop fault e2e clients
 unit: $(DEV) ## units and properties, on two cores [PYTEST="-k order"]
-	@$(BIN)/python -m pytest -n 2 tests/unit tests/property $(PYTEST)
+	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/property $(PYTEST)
 
 prop: $(DEV) ## what holds for all inputs, wherever it stands [PYTEST=…]
 	@$(BIN)/python -m pytest -m hypothesis $(PYTEST)
