@@ -266,7 +266,7 @@ class Desk:
     async def _answer(self, watch: Watch, order: Order, timing: Timing, *, replayed: bool) -> Placed:
         settled = await watch.until_settled(order, timing.answer_by)
         if settled.status in UNRESOLVED:
-            return Placed(await self._doubted(settled), replayed)
+            settled = await self._doubted(settled)
         if settled.status in {Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT} and settled.end_fault is not None:
             fault = settled.end_fault
             raise error_of(fault.with_metadata(replayed="true") if replayed else fault)

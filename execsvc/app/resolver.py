@@ -22,6 +22,7 @@ CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds
 LOOK_AGAIN_S = (0.2, 0.4, 0.8, 1.5)
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0
+OVERDUE_S = 5.0  # after the entry deadline: a send waits for its answer 2 s at most
 
 
 @dataclass
@@ -80,6 +81,13 @@ class Resolver:
             await self.adopt(order, "the service was restarted before the answer was recorded")
         return len(orders)
 
+    async def adopt_overdue(self) -> None:
+        """Orders that nobody can still be sending: whatever broke on their way, they do not stay undecided."""
+        before_ns = self._clock.wall_ns() - int(OVERDUE_S * 1e9)
+        for order in await self._journal.in_status(self._account, UNRESOLVED):
+            if order.key not in self._doubts and order.entry_deadline_ns < before_ns:
+                await self.adopt(order, "its send ended without an outcome")
+
     def hasten(self) -> None:
         """Looks again now."""
         for doubt in self._doubts.values():
@@ -90,6 +98,8 @@ class Resolver:
         """Resolves for ever."""
         while True:
             await self._pause()
+            with suppress(Busy):
+                await self.adopt_overdue()
             await self.step()
 
     async def until_none(self, by: float) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from execsvc.app.desk import Timing
 from execsvc.domain.errors import Busy, Conflict, Declined, Fault, Reason
 from execsvc.domain.ids import OrderRef
-from execsvc.domain.order import Status
+from execsvc.domain.order import Doubted, Refused, Status
 from tests.support.simloop import run_sim
 from tests.support.venue import BTC_USD, Fate
 from tests.support.world import ME, OTHER, limit, new_disk, world
@@ -509,5 +509,44 @@ def test_an_outcome_that_cannot_be_stored_stays_a_doubt_and_resolves():
         assert placed.order.status in {Status.OPEN, Status.IN_DOUBT}
         assert (await here.desk.get(ME, REF)).status is Status.OPEN
         assert len(here.venue.sends) == 1
+
+    in_world(scenario)
+
+
+def test_a_bug_while_sending_leaves_no_order_undecided():
+    """Whatever breaks between intent and outcome, the resolver takes the order over once its deadline has passed."""
+
+    async def scenario(here):
+        async def broken(*_):
+            raise ZeroDivisionError("a bug")
+
+        here.venue.place = broken
+        assert (await here.place("c-1")).order.status is Status.IN_DOUBT
+        await here.clock.sleep(20)
+        assert (await here.desk.get(ME, REF)).status is Status.NOT_PLACED
+        assert [type(failure) for failure in here.tasks.failures] == [ZeroDivisionError]
+        here.tasks.failures.clear()
+
+    in_world(scenario)
+
+
+def test_a_refusal_that_arrives_with_the_last_moment_is_told_as_one():
+    """Settled between the last look and the doubt: the caller hears the refusal, not an order that reads as accepted."""
+
+    async def scenario(here):
+        here.venue.plan.append(Fate(answers_s=None))
+        here.venue.reachable = False
+        record = here.store.record
+
+        async def overtaken(key, event, now_ns):
+            if isinstance(event, Doubted) and here.clock.monotonic() > 2.5:
+                return await record(key, Refused(NO_FUNDS), now_ns)
+            return await record(key, event, now_ns)
+
+        here.venue.patience_s = 9.0
+        here.store.record = overtaken
+        with pytest.raises(Declined) as caught:
+            await here.place("c-1", timeout_s=3.0)
+        assert caught.value.reason is Reason.INSUFFICIENT_FUNDS
 
     in_world(scenario)
