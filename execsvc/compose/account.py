@@ -101,7 +101,8 @@ class AccountStart:
                 structlog.get_logger().error("key.refused", why=str(refused))
                 stop.now(str(refused), 3)
                 return
-            await self._serve()
+            if not stop.event.is_set():  # a drain that began meanwhile must not be opened again
+                await self._serve()
             return
 
     async def _serve(self) -> None:

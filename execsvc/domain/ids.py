@@ -55,9 +55,3 @@ def wire_id(installation_secret: bytes, key: OrderKey, attempt: int) -> str:
     named = "|".join((key.account, key.caller, key.client_order_id, str(attempt))).encode()
     digest = hmac.digest(installation_secret, named, hashlib.sha256)
     return str(UUID(bytes=tag + digest[:12], version=4))
-
-
-def is_ours(installation_secret: bytes, venue_client_id: str) -> bool:
-    """Whether a `cl_ord_id` seen at Kraken carries this installation's tag."""
-    tag = hmac.digest(installation_secret, b"installation", hashlib.sha256)[:4]
-    return venue_client_id.replace("-", "").lower().startswith(tag.hex())

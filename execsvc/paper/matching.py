@@ -173,13 +173,6 @@ class Book:
             if foreign:
                 yield level.price, foreign
 
-    def mid(self) -> int | None:
-        """Return the middle between best bid and best ask, or the one there is, or None."""
-        bid, ask = self.bids.best(), self.asks.best()
-        if bid is None or ask is None:
-            return ask if bid is None else bid
-        return (bid + ask) // 2
-
 
 def clear_makers(half: Half, now: int, *, prices: Iterable[int] | None = None) -> None:
     """Remove the makers' orders of one half: all of them, or those at the given prices."""

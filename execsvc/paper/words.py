@@ -5,7 +5,6 @@ the WebSocket face. Texts follow Kraken's error page and dated measurements; not
 """
 
 UNKNOWN_METHOD = "EGeneral:Unknown method"
-INTERNAL_ERROR = "EGeneral:Internal error"
 PERMISSION_DENIED = "EGeneral:Permission denied"
 INVALID_ARGUMENTS = "EGeneral:Invalid arguments"
 CL_ORD_ID_TAKEN = "EGeneral:Invalid arguments:cl_ord_id not unique"

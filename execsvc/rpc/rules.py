@@ -34,7 +34,6 @@ class WireEnum(Protocol):
 SPELLING_MAX = 32
 NAME_MAX = 64
 TOKEN_MAX = 1024
-ID_MAX = 128
 PAGE_MAX = 1000
 NANOS = range(NS)
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, all a Timestamp may hold

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execsvc.domain.ids import OrderKey, client_order_id_problem, is_ours, wire_id
+from execsvc.domain.ids import OrderKey, client_order_id_problem, wire_id
 
 SECRET = b"s" * 32
 KEYS = st.builds(OrderKey, st.text(max_size=8), st.text(max_size=8), st.text(max_size=20))
@@ -41,9 +41,8 @@ def test_different_orders_or_attempts_have_different_wire_ids(left, right, first
     assert (wire_id(SECRET, left, first) == wire_id(SECRET, right, second)) is same
 
 
-def test_our_orders_are_told_from_others_by_the_installation_tag():
+def test_all_wire_ids_of_an_installation_begin_with_its_tag():
     """The first 32 bits name the installation, whatever the order."""
-    key = OrderKey("main", "local", "a")
-    assert is_ours(SECRET, wire_id(SECRET, key, 0))
-    assert not is_ours(b"t" * 32, wire_id(SECRET, key, 0))
-    assert not is_ours(SECRET, "")
+    heads = {wire_id(SECRET, OrderKey("main", "local", name), 0)[:8] for name in "abc"}
+    assert len(heads) == 1
+    assert wire_id(b"t" * 32, OrderKey("main", "local", "a"), 0)[:8] not in heads

@@ -111,13 +111,3 @@ def test_clearing_makers_spares_the_trader():
         book.rest(resting, 0)
     clear_makers(book.bids, 0)
     assert [(100, 2)] == book.bids.top(9)
-
-
-def test_mid_of_a_one_sided_book():
-    """The middle of a one-sided book is the side there is; of an empty one there is none."""
-    book = Book()
-    assert book.mid() is None
-    book.rest(Resting("buy", 100, 1), 0)
-    assert 100 == book.mid()
-    book.rest(Resting("sell", 104, 1), 0)
-    assert 102 == book.mid()
