@@ -3,8 +3,6 @@
 A frame is built once for all lines that asked for the same. What was not asked for is not built.
 """
 
-from collections.abc import Iterable
-
 import msgspec
 
 from .feeds import BookFeed, ohlc_frame, ticker_frame, trade_frame
@@ -17,6 +15,7 @@ from .venue import Venue
 INSTRUMENT = Topic("instrument", "")
 _SNAP_TRADES = 50
 _VERSION = "2.0.10"
+_UNKNOWN = '{"channel":"weather","type":"update","data":[{"symbol":"BTC/USD","outlook":"changeable"}],"sequence":1}'
 
 
 class Audience:
@@ -65,18 +64,18 @@ class Audience:
         """Return a topic's first frame."""
         if topic.channel == "instrument":
             return instrument_frame(self._venue.directory, self._venue.listings.values(), kind="snapshot").decode()
-        listing = self._listing(topic)
+        listing, at = self._listing(topic), self._venue.dial.reads(now)
         match topic.channel:
             case "book":
-                return self._books[topic].snapshot(now)
+                return self._books[topic].snapshot(at)
             case "ticker":
-                return ticker_frame(listing, now, kind="snapshot")
+                return ticker_frame(listing, at, kind="snapshot")
             case "trade":
                 return trade_frame(listing, list(listing.tape.prints)[-_SNAP_TRADES:], kind="snapshot")
             case _:
                 interval = int(topic.detail)
-                candles = listing.tape.candles(interval, now)
-                return ohlc_frame(listing, interval, candles, now, kind="snapshot")
+                candles = listing.tape.candles(interval, at)
+                return ohlc_frame(listing, interval, candles, at, kind="snapshot")
 
     def publish(self, listing: Listing, now: int) -> None:
         """Send one market's news to its followers."""
@@ -86,49 +85,54 @@ class Audience:
                 continue
             frame = self._news(topic, listing, prints, moved=moved, now=now)
             if frame is not None:
-                self._tell_all(self._followers[topic].values(), frame, now)
+                self._tell_all(topic, frame, now)
 
     def publish_executions(self, now: int) -> None:
         """Send the trader's order events to every private line that asked."""
         events, self._venue.engine.events = self._venue.engine.events, []
         lines = [line for line in self.lines.values() if line.executions is not None]
         for happened in events if lines else ():
-            skip = self._venue.faults.strikes("skip_sequence", "", now)
+            about = {"channel": "executions", "symbol": happened.order.terms.pair.symbol}
+            skip = self._venue.faults.strikes("skip_sequence", now, line="private", **about)
             for line in lines:
                 frame = line.executions.update(happened, skip=skip) if line.executions else None
                 if frame is not None:
-                    self.tell(line, frame.decode(), now)
+                    self.tell(line, frame.decode(), now, **about)
 
     def publish_status(self, now: int) -> None:
         """Tell every line the system status."""
         for line in self.lines.values():
-            self.tell(line, self.status(line), now)
+            self.tell(line, self.status(line), now, channel="status")
 
     def publish_instrument(self, listing: Listing, now: int) -> None:
         """Tell the followers of the instrument channel that a pair changed."""
         frame = instrument_frame(self._venue.directory, [listing], kind="update").decode()
-        self._tell_all(self._followers.get(INSTRUMENT, {}).values(), frame, now)
+        self._tell_all(INSTRUMENT, frame, now)
 
     def _news(self, topic: Topic, listing: Listing, prints: list[Print], *, moved: bool, now: int) -> str | None:
+        at = self._venue.dial.reads(now)
         match topic.channel:
             case "book":
                 return self._book_news(topic, now)
             case "ticker" if prints if topic.detail == "trades" else moved:
-                return ticker_frame(listing, now, kind="update")
+                return ticker_frame(listing, at, kind="update")
             case "trade" if prints:
                 return trade_frame(listing, prints, kind="update")
             case "ohlc" if prints:
                 interval = int(topic.detail)
-                return ohlc_frame(listing, interval, [listing.tape.current(interval, now)], now, kind="update")
+                return ohlc_frame(listing, interval, [listing.tape.current(interval, at)], at, kind="update")
             case _:
                 return None
 
     def _book_news(self, topic: Topic, now: int) -> str | None:
         feed, faults = self._books[topic], self._venue.faults
+        about = {"line": "public", "channel": "book", "symbol": topic.symbol}
         bids, asks = feed.refresh()
-        if not (bids or asks) or faults.strikes("update_lost", topic.symbol, now):
+        if not (bids or asks) or faults.strikes("update_lost", now, **about):
             return None
-        return feed.update(bids, asks, now, spoil=faults.strikes("checksum_wrong", topic.symbol, now))
+        return feed.update(
+            bids, asks, self._venue.dial.reads(now), spoil=faults.strikes("checksum_wrong", now, **about)
+        )
 
     def status(self, line: Line) -> str:
         """Return the status frame of a line."""
@@ -140,14 +144,27 @@ class Audience:
         }
         return msgspec.json.encode({"channel": "status", "type": "update", "data": [data]}).decode()
 
-    def tell(self, line: Line, text: str, now: int) -> None:
-        """Say something on a line, unless a mishap keeps the feeds silent."""
-        if not self._venue.faults.silent(line.kind, now):
+    def tell(self, line: Line, text: str, now: int, *, channel: str = "", symbol: str = "") -> None:
+        """Say something on a line; `channel` and `symbol` say what it is about, answers have none.
+
+        A mishap may keep the line silent, put a stranger's message in front, or break the message off.
+        """
+        faults = self._venue.faults
+        if faults.calm:
+            line.say(text, now)
+            return
+        if line.closed is not None or faults.silent(line.kind, now):
+            return
+        if faults.strikes("unknown_channel", now, line=line.kind, channel=channel, symbol=symbol):
+            line.say(_UNKNOWN, now)
+        if faults.strikes("cut_frame", now, line=line.kind, channel=channel, symbol=symbol):
+            line.tear(text)
+        else:
             line.say(text, now)
 
-    def _tell_all(self, lines: Iterable[Line], text: str, now: int) -> None:
-        for line in lines:
-            self.tell(line, text, now)
+    def _tell_all(self, topic: Topic, text: str, now: int) -> None:
+        for line in self._followers.get(topic, {}).values():
+            self.tell(line, text, now, channel=topic.channel, symbol=topic.symbol)
 
     def _listing(self, topic: Topic) -> Listing:
         return self._venue.listings[self._venue.directory.symbols[topic.symbol].id]

@@ -116,6 +116,11 @@ class Keyring:
         self._tokens[token] = Token(key, now + _TOKEN_LIFE_S * NS)
         return _TOKEN_LIFE_S
 
+    def revoke(self, token: object) -> None:
+        """Let a token be worth nothing from now on."""
+        if isinstance(token, str):
+            self._tokens.pop(token, None)
+
     def redeem(self, token: object, now: int) -> Key:
         """Return the key of a token. Once used it stays good; unused it is good for 15 minutes."""
         kept = self._tokens.get(token) if isinstance(token, str) else None

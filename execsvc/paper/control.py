@@ -1,7 +1,7 @@
 """The control port: what a test or a person may do to the exchange that no client can. JSON over HTTP, no sockets here.
 
 POST   /faults   arm a mishap, see mishap.py            GET /faults     DELETE /faults: disarm all, back online
-GET    /orders   every order accepted, in order         GET /calls      recent private calls, applied or not
+GET    /orders   orders accepted, in order              GET /calls      private calls as they came, applied or not
 GET    /ledger   balances, entries and the proof        GET /state      time, markets, connections, faults
 POST   /market   freeze or move markets, see MarketMove POST /keys      another key, see KeyWish
 """
@@ -89,16 +89,16 @@ def move_market(exchange: PaperExchange, move: MarketMove, now: int) -> None:
                 exchange.set_going(listing.pair.id, now)
         if move.status:
             exchange.set_market_status(listing, move.status, now)
-    listing = listings[0]
+    listing, at = listings[0], exchange.venue.dial.reads(now)
     if move.price:
-        _set_price(exchange, listing, move, now)
+        _set_price(exchange, listing, move, at)
     if move.bids is not None or move.asks is not None:
         rows = (_rows(listing.pair, move.bids or []), _rows(listing.pair, move.asks or []))
-        build_ladder(listing, exchange.venue.engine, bids=rows[0], asks=rows[1], now=now)
+        build_ladder(listing, exchange.venue.engine, bids=rows[0], asks=rows[1], now=at)
     if move.take is not None:
         lots = whole(move.take.qty, listing.pair.lot_decimals)
         limit = whole(move.take.price, listing.pair.pair_decimals) if move.take.price else None
-        exchange.venue.engine.house_take(listing, move.take.side, limit, lots, now)
+        exchange.venue.engine.house_take(listing, move.take.side, limit, lots, at)
     exchange.publish()
 
 
@@ -136,7 +136,8 @@ def _delete_faults(exchange: PaperExchange, _body: bytes, now: int) -> Any:
 
 
 def _get_orders(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
-    return {"orders": [_order(order) for order in exchange.venue.orders.accepted()]}
+    orders = exchange.venue.orders
+    return {"orders": [_order(order) for order in orders.accepted()], "forgotten": orders.forgotten}
 
 
 def _get_ledger(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
@@ -163,7 +164,8 @@ def _get_ledger(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
 
 
 def _get_calls(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
-    return {"calls": [record.shown() for record in exchange.traffic.calls]}
+    traffic = exchange.traffic
+    return {"calls": [record.shown() for record in traffic.calls], "forgotten": traffic.noted - len(traffic.calls)}
 
 
 def _get_state(exchange: PaperExchange, _body: bytes, now: int) -> Any:
@@ -171,6 +173,7 @@ def _get_state(exchange: PaperExchange, _body: bytes, now: int) -> Any:
     lines = [line.kind for line in exchange.audience.lines.values()]
     return {
         "time": stamp(exchange.now),
+        "clock": stamp(venue.dial.reads(exchange.now)),
         "seed": venue.options.seed,
         "system": venue.engine.system,
         "tier": venue.options.tier,
@@ -225,8 +228,8 @@ def _order(order: Order) -> dict[str, Any]:
         "cost": fixed(order.cost, pair.quote.decimals),
         "fee": fixed(order.fee, pair.quote.decimals),
         "trades": [trade.id for trade in order.trades],
-        "opened": stamp(order.opened),
-        "closed": None if order.closed is None else stamp(order.closed),
+        "opened": stamp(order.since),
+        "closed": None if order.until is None else stamp(order.until),
     }
 
 

@@ -1,14 +1,15 @@
 """The matching engine's order desk: place, fill, cancel, expire, and book every consequence in the ledger.
 
-Everything takes `now`. What happens to the trader's orders is left in `events`, in the order it happened, for the
-executions stream; what happens to a market is left on its listing. Makers and takers of the seeded market trade
-through `house_take` and `house_quote`, against the same book and the same rules of price and time.
+Everything takes `now`, on the exchange's clock. What happens to the trader's orders is left in `events`, in the order it
+happened, for the executions stream; what happens to a market is left on its listing. Makers and takers of the seeded
+market trade through `house_take` and `house_quote`, against the same book and the same rules of price and time.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from .chance import Mint
+from .dial import Dial
 from .figures import NS, ceil_div
 from .ledger import Ledger, Leg
 from .listing import Listing
@@ -59,6 +60,7 @@ class Engine:
         mint: Mint,
         prices: Prices,
         *,
+        dial: Dial,
         soft_post: bool,
     ) -> None:
         self._listings = listings
@@ -66,6 +68,7 @@ class Engine:
         self._orders = orders
         self._mint = mint
         self._prices = prices
+        self._dial = dial
         self._soft_post = soft_post
         self.system = "online"
         self.events: list[Event] = []
@@ -83,7 +86,7 @@ class Engine:
             raise Refused(WOULD_TAKE)
         if terms.budget is not None:
             terms = self._sized(listing, terms, terms.budget)
-        order = Order(self._mint.order(), terms, now, fee_cap=self._fee_cap(terms))
+        order = Order(self._mint.order(), terms, now, since=self._dial.owners(now), fee_cap=self._fee_cap(terms))
         order.reserve = self._first_hold(listing, order)
         self._ledger.hold(order.id, self._held_asset(order), order.reserve)
         self._orders.add(order)
@@ -210,6 +213,7 @@ class Engine:
             position=self._mint.trade(),
             order=order,
             at=row.at,
+            booked=self._dial.owners(row.at),
             price=row.price,
             lots=row.lots,
             cost=cost,
@@ -248,6 +252,7 @@ class Engine:
         self._ledger.hold(order.id, self._held_asset(order), 0)
         order.status = status
         order.closed = now
+        order.until = self._dial.owners(now)
         order.resting = None
         self._orders.close(order)
 

@@ -13,6 +13,7 @@ from .market import Market
 from .mishap import Fault
 from .options import PaperOptions
 from .restface import Request
+from .resttrade import plan_expiry
 from .traffic import Ticket, Traffic
 from .venue import Venue
 from .wsface import WsFace
@@ -31,6 +32,7 @@ class PaperExchange:
         self.now = now
         self._goal = now
         self._moving: set[str] = set()
+        self._turns = 0
         if not options.frozen:
             for place, pair_id in enumerate(self.venue.markets):
                 self.set_going(pair_id, self.venue.start + place * NS // 50)
@@ -89,14 +91,24 @@ class PaperExchange:
                     if fault.line in ("", line.kind):
                         line.close(fault.code)
             case "status" | "maintenance":
-                self.set_system("maintenance" if fault.kind == "maintenance" else fault.status, now)
+                status = "maintenance" if fault.kind == "maintenance" else fault.status
+                self._set_system(status)
+                if fault.for_ms is not None:
+                    turn = self._turns
+                    self.venue.timers.at(self._end_of(fault), lambda _: self._end_status(turn))
+            case "clock_skew":
+                self.venue.faults.add(fault, self.now)
+                self._set_clock(self.now)
+                if fault.for_ms is not None:
+                    self.venue.timers.at(self._end_of(fault), self._set_clock)
             case _:
                 self.venue.faults.add(fault, self.now)
 
     def clear_faults(self, now: int) -> None:
-        """Disarm all mishaps and bring the system back online."""
+        """Disarm all mishaps, set the exchange's clock right and bring the system back online."""
         self.advance(now)
         self.venue.faults.clear()
+        self._set_clock(self.now)
         self.set_system("online", now)
         for listing in self.venue.listings.values():
             self.audience.publish(listing, self.now)
@@ -104,9 +116,7 @@ class PaperExchange:
     def set_system(self, status: str, now: int) -> None:
         """Change the system status and tell every line."""
         self.advance(now)
-        if status != self.venue.engine.system:
-            self.venue.engine.system = status
-            self.audience.publish_status(self.now)
+        self._set_system(status)
 
     def set_market_status(self, listing: Listing, status: str, now: int) -> None:
         """Change one market's status and tell the followers of the instrument channel."""
@@ -121,9 +131,32 @@ class PaperExchange:
             self._moving.add(pair_id)
             self._plan(self.venue.markets[pair_id], due)
 
+    def _end_of(self, fault: Fault) -> int:
+        return self.now + (fault.for_ms or 0) * NS // 1000
+
+    def _set_system(self, status: str) -> None:
+        self._turns += 1
+        if status != self.venue.engine.system:
+            self.venue.engine.system = status
+            self.audience.publish_status(self.now)
+
+    def _end_status(self, turn: int) -> None:
+        """Bring the system back online, unless its status was set anew since that turn."""
+        if turn == self._turns:
+            self._set_system("online")
+
+    def _set_clock(self, now: int) -> None:
+        """Put the exchange's clock where the faults want it; orders expire by what it says from now on."""
+        skew = self.venue.faults.skew(now)
+        if skew != self.venue.dial.skew:
+            self.venue.dial.skew = skew
+            for order in self.venue.orders.open_ones():
+                plan_expiry(self.venue, order, now)
+
     def _plan(self, market: Market, due: int) -> None:
         self.venue.timers.at(due, lambda at: self._step(market, at))
 
     def _step(self, market: Market, due: int) -> None:
-        later = market.step(due)
-        self._plan(market, max(later, self._goal - _CATCH_UP_NS))
+        dial = self.venue.dial
+        later = market.step(dial.reads(due))
+        self._plan(market, max(dial.owners(later), self._goal - _CATCH_UP_NS))

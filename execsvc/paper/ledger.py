@@ -46,7 +46,7 @@ class Leg:
 class Ledger:
     """Balances, holds and entries of one account, and the other side of every booking."""
 
-    def __init__(self, *, keep: int) -> None:
+    def __init__(self, *, keep: int | None) -> None:
         self._balances: dict[str, dict[str, int]] = {TRADER: {}, MARKET: {}, FEES: {}, SOURCE: {}}
         self._held: dict[str, int] = {}
         self._holds: dict[str, dict[str, int]] = {}

@@ -33,11 +33,29 @@ class Topic:
         return self.channel, self.symbol, self.detail if self.channel == "ohlc" else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Torn:
+    """A message that breaks off: the whole of it, and what is sent."""
+
+    text: str
+
+    @property
+    def size(self) -> int:
+        """Return the bytes that were promised."""
+        return len(self.text.encode())
+
+    @property
+    def part(self) -> bytes:
+        """Return the bytes that are sent: the first half."""
+        return self.text.encode()[: self.size // 2]
+
+
 @dataclass(slots=True, eq=False)
 class Line:
     """A connection. `closed` is the close code once the exchange has hung up; the client may hang up any time.
 
-    A code of 1006 means the connection is to be cut without a word.
+    A code of 1006 means the connection is to be cut without a word; `torn` is then, if not None, a message of which only
+    the first part is to be sent, as one broken frame, after what `drain` returns and before the cut.
     """
 
     kind: LineKind
@@ -46,6 +64,7 @@ class Line:
     topics: dict[tuple[str, str, int | str], Topic] = field(default_factory=dict)
     executions: Executions | None = None
     closed: int | None = None
+    torn: Torn | None = None
     last_sent: int = 0
     last_heard: int = 0
     beating: bool = False
@@ -59,6 +78,12 @@ class Line:
         self._outbox.append(text)
         if len(self._outbox) > OUTBOX_MAX:
             self.close(_TOO_SLOW)
+
+    def tear(self, text: str) -> None:
+        """Break off in the middle of a message: what was queued is still sent, then its first half, then nothing."""
+        if self.closed is None:
+            self.torn = Torn(text)
+            self.closed = CUT
 
     def drain(self) -> list[str]:
         """Take the frames to send now."""

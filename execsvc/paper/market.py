@@ -6,6 +6,7 @@ of it goes through the engine, so the trader's orders are hit by the same takers
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import ceil, exp, floor
 
 from .chance import stream
@@ -25,7 +26,7 @@ _OTHERS = 0.2
 _TAKER_USD, _TAKER_SPREAD = 900.0, 1.0
 _MAKER_USD, _MAKER_SPREAD = 14_000.0, 0.8
 _SIZE_MAX_USD = 60_000.0
-_LEVELS_MIN, _LEVELS, _LEVELS_MAX = 90, 110, 130
+_SLACK = 2 / 11  # of a side's length: so much shorter or longer it may become before it is mended
 _HALF_SPREAD = 0.00003
 _GAP = 0.00003
 _SPAN = 0.05
@@ -43,18 +44,26 @@ def taker_lots(pair: Pair, usd: float) -> float:
 
 
 class Market:
-    """The makers and takers of one pair."""
+    """The makers and takers of one pair; the makers keep about `levels` prices on either side."""
 
-    def __init__(self, listing: Listing, engine: Engine, prices: Prices, *, seed: int, start: int) -> None:
+    def __init__(self, listing: Listing, engine: Engine, prices: Prices, *, seed: int, start: int, levels: int) -> None:
         self._listing = listing
         self._engine = engine
         self._prices = prices
         self._rng = stream(seed, "market", listing.pair.symbol)
         self._activity = ACTIVITY.get(listing.pair.symbol, _OTHERS)
-        self._lot_usd = prices.usd(listing.pair.base.id, start / NS) / 10**listing.pair.lot_decimals
         self._taking = False
+        self._levels = levels
+        self._levels_min = max(1, levels - round(levels * _SLACK))
+        self._levels_max = levels + round(levels * _SLACK)
         self._start = start
         listing.fill = self._open
+
+    @cached_property
+    def _lot_usd(self) -> float:
+        """What one lot was worth in USD at the start."""
+        pair = self._listing.pair
+        return self._prices.usd(pair.base.id, self._start / NS) / int(10**pair.lot_decimals)
 
     def step(self, now: int) -> int:
         """Do the next thing, a taker's or a maker's; returns when to do the one after."""
@@ -71,7 +80,8 @@ class Market:
     def mend(self, now: int) -> None:
         """Fill up what a large order swept away, unless the market is frozen."""
         book = self._listing.book
-        if not self._listing.frozen and min(len(book.bids.makers), len(book.asks.makers)) < _NEAR:
+        shorter = min(len(book.bids.makers), len(book.asks.makers))
+        if not self._listing.frozen and shorter < min(_NEAR, self._levels_min):
             self._quote(now)
             self._listing.settle(now)
 
@@ -109,18 +119,18 @@ class Market:
         far = round(best * (1 + half.sign * _SPAN))
         clear_makers(half, now, prices=half.worse_than(far))
         count = len(half.makers)
-        if count > _LEVELS_MAX:
-            worst = sorted(half.makers, key=lambda price: -price * half.sign)[: count - _LEVELS]
+        if count > self._levels_max:
+            worst = sorted(half.makers, key=lambda price: -price * half.sign)[: count - self._levels]
             clear_makers(half, now, prices=worst)
-        if count >= _LEVELS_MIN:
+        if count >= self._levels_min:
             return
-        tick, price = self._listing.pair.tick, best
-        for place in range(2 * _LEVELS):
-            mean = max(0.5, best * _GAP / tick * (1 + place / 20))
-            price += half.sign * tick * (1 + int(self._rng.expovariate(1 / mean)))
-            if len(half.makers) >= _LEVELS or (price - far) * half.sign > 0:
+        tick, price, makers = self._listing.pair.tick, best, half.makers
+        gap, step, draw = best * _GAP / tick, half.sign * tick, self._rng.expovariate
+        for place in range(2 * self._levels):
+            price += step * (1 + int(draw(1 / max(0.5, gap * (1 + place / 20)))))
+            if len(makers) >= self._levels or (price - far) * half.sign > 0:
                 return
-            if price not in half.makers:
+            if price not in makers:
                 half.add(Resting(half.side, price, self._maker_size()), now)
 
     def _fidget(self, now: int) -> None:
@@ -150,6 +160,7 @@ class Market:
 
 def build_ladder(listing: Listing, engine: Engine, *, bids: Rows, asks: Rows, now: int) -> None:
     """Replace the makers' whole book by these (price, lots) rows; the trader's orders in the way are filled first."""
+    listing.fill = None
     for half, ahead in ((listing.book.bids, asks), (listing.book.asks, bids)):
         clear_makers(half, now)
         if ahead:

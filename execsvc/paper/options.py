@@ -23,6 +23,7 @@ DEFAULT_FUNDS: Mapping[str, str] = MappingProxyType(
         "DOT": "6000",
     }
 )
+_LEVELS_MAX = 200
 RATE_COUNTS = MappingProxyType({"starter": 60, "intermediate": 125, "pro": 180})
 
 
@@ -34,6 +35,9 @@ class PaperOptions:
     no makers' or takers' moves. `warm_up_s` is how long the market has been running when the exchange opens.
     `life` is mixed into the ids of orders and trades: a server makes one for each start, as Kraken never uses an id twice.
     `key_info_style` is "camel" or "snake", `post_only_style` "error" or "canceled": Kraken has been seen with both.
+    `levels` is how many prices the makers keep on either side, up to 5 % away; fewer are cheaper.
+    `keep_orders` ended orders (and as many ledger entries) and `keep_calls` private calls are remembered, the newest;
+    None keeps all, for whoever must account for everything afterwards.
     `insecure_bind` must be set to listen anywhere but on loopback: the keys are known to whoever knows the seed.
     """
 
@@ -54,7 +58,9 @@ class PaperOptions:
     post_only_style: str = "error"
     deadline_floor_s: float = 2.0
     deadline_ceiling_s: float = 60.0
-    keep_orders: int = 100_000
+    levels: int = 110
+    keep_orders: int | None = 100_000
+    keep_calls: int | None = 5000
 
     def __post_init__(self) -> None:
         allowed = {
@@ -65,3 +71,8 @@ class PaperOptions:
         for name, words in allowed.items():
             if getattr(self, name) not in words:
                 raise ValueError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
+        for name in ("keep_orders", "keep_calls"):
+            if (getattr(self, name) or 0) < 0:
+                raise ValueError(f"{name} must not be negative")
+        if not 1 <= self.levels <= _LEVELS_MAX:
+            raise ValueError(f"levels must be 1 to {_LEVELS_MAX}, not {self.levels}")

@@ -46,12 +46,16 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One fill of the trader: cost and fee in the quote asset's units; `charged` is the fee in `fee_asset`'s."""
+    """One fill of the trader: cost and fee in the quote asset's units; `charged` is the fee in `fee_asset`'s.
+
+    `at` is on the exchange's clock, `booked` the same instant on its owner's.
+    """
 
     id: str
     position: str
     order: "Order" = field(repr=False)
     at: int
+    booked: int
     price: int
     lots: int
     cost: int
@@ -65,14 +69,16 @@ class Trade:
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """An order's record. `status` is Kraken's: open, closed (filled), canceled or expired.
+    """An order's record, the `serial`th that was accepted. `status` is Kraken's: open, closed (filled), canceled, expired.
 
+    `opened` and `closed` are on the exchange's clock, `since` and `until` the same instants on its owner's.
     `fee_cap` (ppm) is the highest fee it can be charged and `reserve` what it first held: holds follow from both.
     """
 
     id: str
     terms: Terms
     opened: int
+    serial: int = 0
     status: str = "open"
     fee_cap: int = 0
     reserve: int = 0
@@ -81,6 +87,8 @@ class Order:
     fee: int = 0
     fee_usd: float = 0.0
     closed: int | None = None
+    since: int = 0
+    until: int | None = None
     reason: str | None = None
     trades: list[Trade] = field(default_factory=list)
     resting: Resting | None = field(default=None, repr=False)
@@ -145,22 +153,31 @@ def id_form(cl_ord_id: str) -> str:
 
 
 class Orders:
-    """All orders and trades of the account, in order of acceptance, oldest dropped past `keep`."""
+    """All orders and trades of the account, in order of acceptance; of the ended ones only the last `keep` (None: all).
 
-    def __init__(self, *, keep: int) -> None:
+    `count` is how many were ever accepted, `forgotten` how many of those were dropped.
+    """
+
+    def __init__(self, *, keep: int | None) -> None:
         self._keep = keep
+        self.count = 0
+        self.forgotten = 0
         self._all: dict[str, Order] = {}
         self._open: dict[str, Order] = {}
         self._closed: dict[str, Order] = {}
         self.trades: dict[str, Trade] = {}
         self._client_ids: dict[str, str] = {}
+        self._by_client: dict[str, list[Order]] = {}
 
     def add(self, order: Order) -> None:
         """Take in a new open order; raises Refused when an open order carries its client id already."""
         self.claim(order.terms.cl_ord_id)
+        order.serial, self.count = self.count, self.count + 1
         self._all[order.id] = self._open[order.id] = order
         if order.terms.cl_ord_id:
-            self._client_ids[id_form(order.terms.cl_ord_id)] = order.id
+            form = id_form(order.terms.cl_ord_id)
+            self._client_ids[form] = order.id
+            self._by_client.setdefault(form, []).append(order)
 
     def claim(self, cl_ord_id: str | None) -> None:
         """Raise Refused when an open order carries this client id."""
@@ -183,21 +200,31 @@ class Orders:
         """Find the open order with this client id."""
         return self._open.get(self._client_ids.get(id_form(cl_ord_id), ""))
 
+    def of_client_id(self, cl_ord_id: str) -> list[Order]:
+        """Return the orders that carry this client id, open or ended, in order of acceptance."""
+        return list(self._by_client.get(id_form(cl_ord_id), ()))
+
     def accepted(self) -> Iterator[Order]:
-        """Yield every order ever accepted, in order of acceptance."""
+        """Yield every order ever accepted and not forgotten, in order of acceptance."""
         yield from self._all.values()
 
     def open_ones(self) -> list[Order]:
         """Return the open orders, oldest first."""
         return list(self._open.values())
 
-    def closed_ones(self) -> list[Order]:
-        """Return the ended orders, in the order they ended."""
-        return list(self._closed.values())
+    def newest_ended(self) -> Iterator[Order]:
+        """Yield the ended orders, the last one to end first."""
+        return reversed(self._closed.values())
 
     def _forget(self) -> None:
-        while len(self._closed) > self._keep:
+        while self._keep is not None and len(self._closed) > self._keep:
             order = self._closed.pop(next(iter(self._closed)))
+            self.forgotten += 1
             del self._all[order.id]
             for trade in order.trades:
                 self.trades.pop(trade.id, None)
+            if order.terms.cl_ord_id:
+                form = id_form(order.terms.cl_ord_id)
+                self._by_client[form].remove(order)
+                if not self._by_client[form]:
+                    del self._by_client[form]

@@ -4,7 +4,9 @@ Prices are the fair prices; cumulative volume is a rising function of time, so t
 up exactly. Opens and closes of different candle lengths agree; highs and lows are sampled and agree closely.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 from .chance import knot, number
 from .pairs import Pair
@@ -60,15 +62,16 @@ class Candle:
 class Past:
     """One pair's history up to `start_s`."""
 
-    def __init__(self, pair: Pair, prices: Prices, *, seed: int, start_s: int, lots_per_s: float, mean: float) -> None:
+    def __init__(
+        self, pair: Pair, prices: Prices, *, seed: int, start_s: int, trades_per_s: float, mean: Callable[[], float]
+    ) -> None:
         self._pair = pair
         self._prices = prices
+        self._seed = seed
         self._start_s = start_s
-        self._lots_per_s = lots_per_s
-        self._mean = mean
-        self._salts = [number(seed, "past", pair.symbol, str(period)) for period in _WAVES_S]
+        self._trades_per_s = trades_per_s
+        self._mean_lots = mean
         self._seen: tuple[float, int] = (-1.0, 0)
-        self._wick = number(seed, "wick", pair.symbol)
 
     def price(self, second: float) -> int:
         """Return the price traded then, in price units."""
@@ -105,6 +108,18 @@ class Past:
             count=max(self.count(since_s, until_s), 1 if lots else 0),
         )
 
+    @cached_property
+    def _mean(self) -> float:
+        return self._mean_lots()
+
+    @cached_property
+    def _wick(self) -> int:
+        return number(self._seed, "wick", self._pair.symbol)
+
+    @cached_property
+    def _salts(self) -> list[int]:
+        return [number(self._seed, "past", self._pair.symbol, str(period)) for period in _WAVES_S]
+
     def _total(self, second: float) -> int:
         away = second - self._start_s
         swing = 0.0
@@ -114,4 +129,4 @@ class Past:
             part = place - left
             low, high = knot(salt, left), knot(salt, left + 1)
             swing += _SWING * period * (low + (high - low) * part * part * (3.0 - 2.0 * part))
-        return int(self._lots_per_s * (away + swing))
+        return int(self._mean * self._trades_per_s * (away + swing))

@@ -70,16 +70,13 @@ class Wave:
 
 
 class Prices:
-    """The fair price of every pair at every instant. At `start` each is the table's."""
+    """The fair price of every pair at every instant. At `start` each is the table's. Waves are made when asked for."""
 
     def __init__(self, seed: int, start: int) -> None:
-        then = start / NS
-        self._common = Wave(seed, "market", daily=_DAILY)
-        self._own = {name: Wave(seed, name, daily=_DAILY) for name in WORTHS}
-        self._base = {
-            name: log(worth.usd) - worth.common * self._common.at(then) - worth.own * self._own[name].at(then)
-            for name, worth in WORTHS.items()
-        }
+        self._seed = seed
+        self._then = start / NS
+        self._waves: dict[str, Wave] = {}
+        self._base: dict[str, float] = {}
         self._shift: dict[str, float] = {}
         self._memo: dict[str, tuple[float, float]] = {}
 
@@ -100,11 +97,23 @@ class Prices:
         kept = self._memo.get(asset)
         if kept is not None and kept[0] == second:
             return kept[1]
-        worth = WORTHS[asset]
-        value = self._base[asset]
-        if worth.common:
-            value += worth.common * self._common.at(second)
-        if worth.own:
-            value += worth.own * self._own[asset].at(second)
+        base = self._base.get(asset)
+        if base is None:
+            common, own = self._away(asset, self._then)
+            base = self._base[asset] = log(WORTHS[asset].usd) - common - own
+        common, own = self._away(asset, second)
+        value = base + common + own
         self._memo[asset] = (second, value)
         return value
+
+    def _away(self, asset: str, second: float) -> tuple[float, float]:
+        """Return what the market's wave and the asset's own add to its logarithm at that second."""
+        worth = WORTHS[asset]
+        common = worth.common * self._wave("market").at(second) if worth.common else 0.0
+        return common, worth.own * self._wave(asset).at(second) if worth.own else 0.0
+
+    def _wave(self, name: str) -> Wave:
+        wave = self._waves.get(name)
+        if wave is None:
+            wave = self._waves[name] = Wave(self._seed, name, daily=_DAILY)
+        return wave

@@ -7,7 +7,7 @@ the two lies whatever delay a mishap asks for.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -17,7 +17,7 @@ from .restpublic import PUBLIC
 from .restqueries import QUERIES, Handler
 from .resttrade import TRADING
 from .venue import Call, Venue
-from .words import UNAVAILABLE, UNKNOWN_METHOD, Refused
+from .words import INVALID_NONCE, UNAVAILABLE, UNKNOWN_METHOD, Refused
 
 PRIVATE: Mapping[str, tuple[tuple[str, ...], Handler]] = {**QUERIES, **TRADING}
 _PUBLIC_ROOT, _PRIVATE_ROOT = "/0/public/", "/0/private/"
@@ -88,14 +88,18 @@ def read(request: Request) -> Params:
     return from_body(request.body, request.headers.get("content-type", ""))
 
 
-def admit(venue: Venue, request: Request, params: Params, now: int) -> Admitted:
-    """Let a request in; raises Refused when it is not let in."""
+def admit(
+    venue: Venue, request: Request, params: Params, now: int, *, nonce: Literal["", "spent", "kept"] = ""
+) -> Admitted:
+    """Let a request in; raises Refused when it is not let in. `nonce` refuses a good one, spending it or not."""
     if request.path.startswith(_PUBLIC_ROOT) and request.call in PUBLIC:
         return Admitted(Call(request.call, params, now, now), PUBLIC[request.call])
     row = PRIVATE.get(request.call) if request.private and request.method == "POST" else None
     if row is None:
         raise Refused(UNKNOWN_METHOD)
-    key = _signed_by(venue, request, params, now)
+    key = _signed_by(venue, request, params, now, spend=nonce != "kept")
+    if nonce:
+        raise Refused(INVALID_NONCE)
     key.may(*row[0])
     if venue.engine.system == "maintenance":
         raise Refused(UNAVAILABLE)
@@ -107,10 +111,11 @@ def perform(venue: Venue, admitted: Admitted, now: int) -> Reply:
     return answer(admitted.handler(venue, replace(admitted.call, now=now)))
 
 
-def _signed_by(venue: Venue, request: Request, params: Params, now: int) -> Key:
+def _signed_by(venue: Venue, request: Request, params: Params, now: int, *, spend: bool) -> Key:
     nonce = params.text("nonce")
     targets = (request.path, f"{request.path}?{request.query}") if request.query else (request.path,)
     key = venue.keys.verify(request.headers, targets, nonce, request.body)
-    key.spend(nonce)
+    if spend:
+        key.spend(nonce)
     key.last_used = now
     return key

@@ -1,6 +1,6 @@
 """Orders and trades as REST prints them: the shape that OpenOrders, ClosedOrders, QueryOrders and TradesHistory share.
 
-`as_of` is the instant the index has reached. What happened later is not shown yet.
+`as_of` is the instant the index has reached, on the owner's clock. What happened later is not shown yet.
 """
 
 from typing import Any
@@ -13,9 +13,9 @@ def order_object(order: Order, as_of: int, *, trades: bool) -> dict[str, Any]:
     """Return an order as the index knows it at that instant."""
     terms, pair = order.terms, order.terms.pair
     decimals = price_decimals(pair)
-    fills = [trade for trade in order.trades if trade.at <= as_of]
+    fills = [trade for trade in order.trades if trade.booked <= as_of]
     cost, filled = sum(trade.cost for trade in fills), sum(trade.lots for trade in fills)
-    ended = order.closed is not None and order.closed <= as_of
+    ended = order.until is not None and order.until <= as_of
     row: dict[str, Any] = {
         "refid": None,
         "userref": terms.userref or 0,

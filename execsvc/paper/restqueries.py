@@ -3,7 +3,7 @@
 Pages hold 50 rows, newest first. A bound is a Unix time or an id; `start` is exclusive, `end` inclusive.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -45,9 +45,10 @@ def balance_ex(venue: Venue, _call: Call) -> Any:
 def open_orders(venue: Venue, call: Call) -> Any:
     """OpenOrders, newest first."""
     trades = call.params.flag("trades")
-    as_of = _as_of(venue, call.now)
-    chosen = _filtered(call, _in_index(venue, as_of, open_ones=True))
-    return {"open": {order.id: order_object(order, as_of, trades=trades) for order in chosen}}
+    wanted, userref = client_id(call.params), call.params.userref()
+    listed = venue.index.open(_owners_now(venue, call), wanted)
+    chosen = [seen for seen in listed if userref is None or seen.order.terms.userref == userref]
+    return {"open": {seen.order.id: order_object(seen.order, seen.as_of, trades=trades) for seen in chosen}}
 
 
 def closed_orders(venue: Venue, call: Call) -> Any:
@@ -56,11 +57,14 @@ def closed_orders(venue: Venue, call: Call) -> Any:
     which = params.choice("closetime", ("open", "close", "both"), "both")
     trades = params.flag("trades")
     start, end = (_bound(params, name, lambda ref: _opened(venue, ref)) for name in ("start", "end"))
-    as_of = _as_of(venue, call.now)
-    ended = _filtered(call, _in_index(venue, as_of, open_ones=False))
-    chosen = [order for order in ended if _inside(_times(order, which), start, end)]
+    now, wanted, userref = _owners_now(venue, call), client_id(params), params.userref()
+    chosen = venue.index.ended(now, wanted)
+    if userref is not None:
+        chosen = [order for order in chosen if order.terms.userref == userref]
+    if start is not None or end is not None:
+        chosen = [order for order in chosen if _inside(_times(order, which), start, end)]
     page = _page(call, chosen)
-    answer: dict[str, Any] = {"closed": {order.id: order_object(order, as_of, trades=trades) for order in page}}
+    answer: dict[str, Any] = {"closed": {order.id: order_object(order, now, trades=trades) for order in page}}
     if not params.flag("without_count"):
         answer["count"] = len(chosen)
     return answer
@@ -73,13 +77,15 @@ def query_orders(venue: Venue, call: Call) -> Any:
         raise bad_argument("txid")
     if any([len(part) for part in txid.split("-")] != _ORDER_ID_PARTS for txid in ids):
         raise Refused(INVALID_ORDER)
-    trades = call.params.flag("trades")
-    known = [order for order in map(venue.orders.get, ids) if order is not None]
-    as_of = _as_of(venue, call.now)
-    seen = [order for order in known if order.opened <= as_of]
-    for order in seen:
-        _may_see(call.key, order)
-    return {order.id: order_object(order, as_of, trades=trades) for order in _filtered(call, seen)}
+    trades, now = call.params.flag("trades"), _owners_now(venue, call)
+    known = [seen for txid in ids if (seen := venue.index.one(txid, now)) is not None]
+    for seen in known:
+        _may_see(call.key, seen.order)
+    return {
+        seen.order.id: order_object(seen.order, seen.as_of, trades=trades)
+        for seen in known
+        if _matches(call, seen.order)
+    }
 
 
 def trades_history(venue: Venue, call: Call) -> Any:
@@ -87,9 +93,8 @@ def trades_history(venue: Venue, call: Call) -> Any:
     params = call.params
     kind = params.choice("type", _TRADE_TYPES, "all")
     start, end = (_bound(params, name, lambda ref: _traded(venue, ref)) for name in ("start", "end"))
-    newest = reversed(venue.orders.trades.values()) if kind in ("all", "no position") else iter(())
-    as_of = _as_of(venue, call.now)
-    chosen = [trade for trade in newest if trade.at <= as_of and _inside((trade.at,), start, end)]
+    newest = venue.index.trades(_owners_now(venue, call)) if kind in ("all", "no position") else iter(())
+    chosen = [trade for trade in newest if _inside((trade.at,), start, end)]
     page = _page(call, chosen)
     ledgers = params.flag("ledgers")
     answer: dict[str, Any] = {"trades": {trade.id: trade_object(trade, ledgers=ledgers) for trade in page}}
@@ -151,31 +156,16 @@ def _may_see(key: Key | None, order: Order) -> None:
         key.may("query-open-trades" if order.open else "query-closed-trades")
 
 
-def _as_of(venue: Venue, now: int) -> int:
-    """Return the instant the index of orders and trades has reached: see the fault `index_lag`."""
-    return now - venue.faults.lag(now)
+def _owners_now(venue: Venue, call: Call) -> int:
+    return venue.dial.owners(call.now)
 
 
-def _in_index(venue: Venue, as_of: int, *, open_ones: bool) -> list[Order]:
-    """Return the orders the index lists as open, or as ended, newest first."""
-    late = [order for order in venue.orders.closed_ones() if order.closed is not None and order.closed > as_of]
-    if open_ones:
-        shown = [order for order in [*venue.orders.open_ones(), *late] if order.opened <= as_of]
-        return sorted(shown, key=lambda order: order.opened, reverse=True)
-    hidden = len(late)
-    ended = venue.orders.closed_ones()
-    return ended[: len(ended) - hidden][::-1]
-
-
-def _filtered(call: Call, orders: Iterable[Order]) -> list[Order]:
-    cl_ord_id, userref = client_id(call.params), call.params.userref()
-    wanted = None if cl_ord_id is None else id_form(cl_ord_id)
-    return [
-        order
-        for order in orders
-        if (wanted is None or (order.terms.cl_ord_id is not None and id_form(order.terms.cl_ord_id) == wanted))
-        and (userref is None or order.terms.userref == userref)
-    ]
+def _matches(call: Call, order: Order) -> bool:
+    """Tell whether an order carries the client id and the user reference that were asked for, if any were."""
+    wanted, userref = client_id(call.params), call.params.userref()
+    carried = order.terms.cl_ord_id
+    same = wanted is None or (carried is not None and id_form(carried) == id_form(wanted))
+    return same and (userref is None or order.terms.userref == userref)
 
 
 def _page(call: Call, rows: list[Row]) -> list[Row]:

@@ -29,8 +29,8 @@ def add_order(venue: Venue, call: Call) -> Any:
     if params.flag("validate"):
         return {"descr": {"order": describe(Order("", terms, call.now))}}
     order = venue.engine.place(terms, call.now)
-    if order.open and terms.expires is not None:
-        venue.timers.at(terms.expires, lambda now: _expire(venue, order, now))
+    if order.open:
+        plan_expiry(venue, order, venue.dial.owners(call.now))
     venue.markets[listing.pair.id].mend(call.now)
     return {"descr": {"order": describe(order)}, "txid": [order.id]}
 
@@ -51,9 +51,18 @@ TRADING: Mapping[str, tuple[tuple[str, ...], Handler]] = {
 }
 
 
+def plan_expiry(venue: Venue, order: Order, now: int) -> None:
+    """See to it that an order with an expiry ends when the exchange's clock says so, but not before `now`."""
+    if order.terms.expires is not None:
+        due = max(now, venue.dial.owners(order.terms.expires))
+        venue.timers.at(due, lambda at: _expire(venue, order, at))
+
+
 def _expire(venue: Venue, order: Order, now: int) -> None:
-    if order.open:
-        venue.engine.cancel(order, now, reason=REASONS.expired, status="expired")
+    """End an order whose time has come; when the exchange's clock was put back meanwhile, it has not come yet."""
+    at, expires = venue.dial.reads(now), order.terms.expires
+    if order.open and expires is not None and at >= expires:
+        venue.engine.cancel(order, at, reason=REASONS.expired, status="expired")
 
 
 def _targets(venue: Venue, call: Call) -> list[Order]:

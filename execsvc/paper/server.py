@@ -7,6 +7,7 @@ private under `/v2/auth`; the control port, if wanted, is separate, so that no c
 import asyncio
 import ipaddress
 import os
+import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -25,6 +26,7 @@ from .traffic import Cut, Ticket
 _NAP_MIN_S, _NAP_MAX_S = 0.01, 0.2
 _FRAME_MAX = 1 << 20
 _CLOSE_S = 1.0
+_FINAL_TEXT, _SHORT_FRAME_MAX = 0x81, 125
 _PUBLIC_PATH, _PRIVATE_PATH = "/v2", "/v2/auth"
 _WS_KINDS: dict[str, LineKind] = {_PUBLIC_PATH: "public", _PRIVATE_PATH: "private"}
 
@@ -233,12 +235,30 @@ async def _write(request: web.BaseRequest, socket: web.WebSocketResponse, line: 
             for text in line.drain():
                 await socket.send_str(text)
             if line.closed == CUT and request.transport is not None:
-                request.transport.abort()
+                _cut(request.transport, line)
                 return
             if line.closed is not None:
                 await socket.close(code=line.closed)
         except ConnectionError:
             return
+
+
+def _cut(transport: asyncio.Transport, line: Line) -> None:
+    """End a connection without a close frame; a torn message is begun first, its frame promising all of it."""
+    if line.torn is None:
+        transport.abort()
+        return
+    transport.write(_frame_head(line.torn.size) + line.torn.part)
+    transport.close()
+
+
+def _frame_head(size: int) -> bytes:
+    """Return the header of an unmasked final text frame of `size` bytes (RFC 6455, section 5.2)."""
+    if size <= _SHORT_FRAME_MAX:
+        return struct.pack("!BB", _FINAL_TEXT, size)
+    if size < 1 << 16:
+        return struct.pack("!BBH", _FINAL_TEXT, _SHORT_FRAME_MAX + 1, size)
+    return struct.pack("!BBQ", _FINAL_TEXT, _SHORT_FRAME_MAX + 2, size)
 
 
 async def _read(request: web.BaseRequest) -> Request:

@@ -2,7 +2,7 @@
 
 A request without mishap is let in, carried out and answered in one instant. A mishap delays a stage, cuts the
 connection before or after, puts a page or an error in place of the answer, or lets the bytes arrive twice. Every
-private call is noted in `calls`, for whoever must know afterwards what the exchange really did.
+private call that arrives, copies too, is noted in `calls`, for whoever must know afterwards what the exchange really did.
 """
 
 from collections import deque
@@ -17,7 +17,6 @@ from .timers import Act
 from .venue import Venue
 from .words import Refused
 
-_CALLS_MAX = 5000
 _FORBIDDEN = 403
 
 
@@ -40,7 +39,7 @@ class Ticket:
 
 @dataclass(slots=True)
 class CallRecord:
-    """One private call that reached the exchange: carried out or not, refused with what, answered or not."""
+    """One private call that reached the exchange: carried out or not, refused with what, heard of by the client or not."""
 
     at: int
     call: str
@@ -65,27 +64,33 @@ class CallRecord:
 
 @dataclass(slots=True)
 class _Journey:
-    """One request, its ticket, and what fate has in store for it."""
+    """One request, its ticket, what fate has in store for it, and whether its answer is the one the client hears."""
 
     request: Request
     ticket: Ticket
     fate: Fate
+    heard: bool = True
     record: CallRecord | None = None
 
 
 class Traffic:
-    """All requests of one exchange."""
+    """All requests of one exchange. `noted` is how many private calls ever arrived, whether still in `calls` or not."""
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
-        self.calls: deque[CallRecord] = deque(maxlen=_CALLS_MAX)
+        self.calls: deque[CallRecord] = deque(maxlen=venue.options.keep_calls)
+        self.noted = 0
 
     def take(self, request: Request, now: int) -> Ticket:
-        """Start a request on its way."""
+        """Start a request on its way, and its copy, if fate has one."""
         fate = self._venue.faults.fate(request.call, now, private=request.private)
-        journey = _Journey(request, Ticket(now), fate)
-        self._then(journey, now, fate.wire, lambda at: self._arrive(journey, at))
-        return journey.ticket
+        first = _Journey(request, Ticket(now), fate, heard=not fate.second)
+        self._then(first, now, fate.wire, lambda at: self._arrive(first, at))
+        if fate.copy is None:
+            return first.ticket
+        copy = _Journey(request, Ticket(now), _fate_of_copy(fate), heard=fate.second)
+        self._then(copy, now, fate.wire + fate.copy, lambda at: self._arrive(copy, at))
+        return copy.ticket if fate.second else first.ticket
 
     def _then(self, journey: _Journey, now: int, delay: int, act: Act) -> None:
         if not delay:
@@ -116,7 +121,8 @@ class Traffic:
         params = Params({})
         try:
             params = read(journey.request)
-            admitted = admit(self._venue, journey.request, params, now)
+            at = self._venue.dial.reads(now)
+            admitted = admit(self._venue, journey.request, params, at, nonce=journey.fate.nonce)
         except Refused as refused:
             self._note(journey, params, now).error = refused.code
             return refusal(refused.code)
@@ -131,20 +137,18 @@ class Traffic:
         if journey.request.private:
             journey.record = record
             self.calls.append(record)
+            self.noted += 1
         return record
 
     def _carry_out(self, journey: _Journey, admitted: Admitted, now: int) -> None:
         try:
-            reply = perform(self._venue, admitted, now)
+            reply = perform(self._venue, admitted, self._venue.dial.reads(now))
             if journey.record is not None:
                 journey.record.applied = True
         except Refused as refused:
             reply = refusal(refused.code)
             if journey.record is not None:
                 journey.record.error = refused.code
-        if journey.fate.twice:
-            again = _Journey(journey.request, Ticket(now), Fate())
-            self._arrive(again, now)
         self._answer(journey, reply, now)
 
     def _answer(self, journey: _Journey, reply: Reply, now: int) -> None:
@@ -159,7 +163,15 @@ class Traffic:
         else:
             ticket.outcome = reply
         if journey.record is not None:
-            journey.record.answered = ticket.outcome is reply
+            journey.record.answered = journey.heard and ticket.outcome is reply
+
+
+def _fate_of_copy(fate: Fate) -> Fate:
+    """Return what happens to the second copy: nothing on its way in, and on its way out what the client is to see."""
+    if not fate.second:
+        return Fate(before=fate.before)
+    page, error = (fate.page, fate.error) if fate.applied else (0, "")
+    return Fate(before=fate.before, after=fate.after, cut=fate.cut, page=page, error=error, applied=fate.applied)
 
 
 def _plain(params: Params, name: str) -> str:

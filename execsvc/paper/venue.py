@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from .auth import Key, Keyring
 from .chance import Mint, number, stream
+from .dial import Dial
 from .engine import Engine
+from .faultplan import FaultPlan
 from .figures import NS, whole
+from .index import Index
 from .ledger import Ledger
 from .listing import Listing
 from .market import TRADES_PER_S, Market, taker_lots
-from .mishap import FaultPlan
 from .options import PaperOptions
 from .orders import Orders
 from .pairs import Directory, Pair, load
@@ -29,7 +31,7 @@ _TRADE_ID_SPAN = 40_000_000
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One REST call: when it reached the exchange and when it is carried out, and the key that signed it."""
+    """One REST call: when it reached the exchange, when it is carried out (its clock), and the key that signed it."""
 
     method: str
     params: Params
@@ -52,21 +54,24 @@ class Venue:
         self.ledger = Ledger(keep=options.keep_orders)
         self.orders = Orders(keep=options.keep_orders)
         self.listings = {pair.id: self._list(pair) for pair in self.directory.pairs.values()}
+        self.dial = Dial()
         self.engine = Engine(
             self.listings,
             self.ledger,
             self.orders,
             self.mint,
             self.prices,
+            dial=self.dial,
             soft_post=options.post_only_style == "canceled",
         )
         self.markets = {
-            name: Market(listing, self.engine, self.prices, seed=options.seed, start=self.start)
+            name: Market(listing, self.engine, self.prices, seed=options.seed, start=self.start, levels=options.levels)
             for name, listing in self.listings.items()
         }
         self.keys = Keyring(stream(options.seed, "keys"))
         self.key = self.keys.make("paper", options.permissions, now=start, nonce_window=options.nonce_window)
-        self.faults = FaultPlan(stream(options.seed, "mishaps"))
+        self.faults = FaultPlan(stream(options.seed, "mishaps"), accepted=lambda: self.orders.count)
+        self.index = Index(self.orders, self.faults)
         self._fund(start)
 
     def listing(self, name: str) -> Listing:
@@ -77,10 +82,12 @@ class Venue:
         return self.listings[pair.id]
 
     def _list(self, pair: Pair) -> Listing:
-        start_s = self.start // NS
-        mean = taker_lots(pair, self.prices.usd(pair.base.id, self.start / NS))
-        seed = self.options.seed
-        past = Past(pair, self.prices, seed=seed, start_s=start_s, lots_per_s=mean * TRADES_PER_S, mean=mean)
+        seed, start_s = self.options.seed, self.start // NS
+
+        def mean() -> float:
+            return taker_lots(pair, self.prices.usd(pair.base.id, self.start / NS))
+
+        past = Past(pair, self.prices, seed=seed, start_s=start_s, trades_per_s=TRADES_PER_S, mean=mean)
         first_id = _FIRST_TRADE_ID + number(seed, "trade-id", pair.symbol) % _TRADE_ID_SPAN
         tape = Tape(past, start=self.start, first_id=first_id)
         return Listing(pair, tape, frozen=self.options.frozen)

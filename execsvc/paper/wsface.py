@@ -43,10 +43,10 @@ class WsFace:
         """Take a new connection; its first frame is the status."""
         line = Line(kind, self._venue.mint.connection(), now)
         self.audience.lines[line.id] = line
-        if self._venue.faults.strikes("refuse_ws", kind, now):
+        if self._venue.faults.strikes("refuse_ws", now, line=kind):
             line.close(_TRY_LATER)
             return line
-        self.audience.tell(line, self.audience.status(line), now)
+        self.audience.tell(line, self.audience.status(line), now, channel="status")
         self._venue.timers.at(line.next_beat(now), lambda due: self._beat(line, due))
         return line
 
@@ -92,7 +92,8 @@ class WsFace:
         snapshot = params.get("snapshot", channel != "trade") is not False
         followed = [topic for topic in topics if self._acknowledge(line, topic, req_id, now, snapshot=snapshot)]
         for topic in followed if snapshot else ():
-            self.audience.tell(line, self.audience.snapshot(topic, now), now)
+            frame = self.audience.snapshot(topic, now)
+            self.audience.tell(line, frame, now, channel=topic.channel, symbol=topic.symbol)
 
     def _channel(self, line: Line, params: dict[str, Any]) -> str:
         channel = params.get("channel")
@@ -129,7 +130,10 @@ class WsFace:
         return True
 
     def _follow_executions(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
-        key = self._venue.keys.redeem(params.get("token"), now)
+        keys = self._venue.keys
+        if self._venue.faults.strikes("token_expired", now, line=line.kind, channel="executions"):
+            keys.revoke(params.get("token"))
+        key = keys.redeem(params.get("token"), self._venue.dial.reads(now))
         key.may("query-open-trades", "query-closed-trades")
         if line.executions is not None:
             raise Wrong("Already subscribed")
@@ -145,7 +149,8 @@ class WsFace:
         }
         self._answer(line, now, req_id, {"method": "subscribe", "result": result, "success": True})
         if snap_orders or snap_trades:
-            self.audience.tell(line, line.executions.snapshot(self._venue).decode(), now)
+            frame = line.executions.snapshot(self._venue).decode()
+            self.audience.tell(line, frame, now, channel="executions")
 
     def _unsubscribe(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
         try:
@@ -175,7 +180,8 @@ class WsFace:
         self._answer(line, now, req_id, refused | ({"symbol": symbol} if symbol else {}))
 
     def _answer(self, line: Line, now: int, req_id: int | None, answer: dict[str, Any]) -> None:
-        times = {"time_in": stamp(line.last_heard), "time_out": stamp(now)}
+        dial = self._venue.dial
+        times = {"time_in": stamp(dial.reads(line.last_heard)), "time_out": stamp(dial.reads(now))}
         echo = {} if req_id is None else {"req_id": req_id}
         self.audience.tell(line, msgspec.json.encode(answer | echo | times).decode(), now)
 
@@ -185,7 +191,7 @@ class WsFace:
         if line.closed is not None:
             return
         if line.beat_due(now):
-            self.audience.tell(line, _HEARTBEAT, now)
+            self.audience.tell(line, _HEARTBEAT, now, channel="heartbeat")
         self._venue.timers.at(line.next_beat(now), lambda due: self._beat(line, due))
 
 

@@ -5,7 +5,28 @@ import os
 import subprocess
 import sys
 
+from execsvc.paper.control import answer_control
+from execsvc.paper.mishap import Fault
 from tests.unit.paper.paperbench import Bench
+
+MISHAPS = (
+    {"kind": "delay", "when": "wire", "ms": 5, "spread_ms": 400},
+    {"kind": "delay", "when": "wire", "ms": 3000, "spread_ms": 9000, "rate": 0.05},
+    {"kind": "delay", "when": "after", "spread_ms": 200},
+    {"kind": "slow_matching", "rate": 0.3, "spread_ms": 4000},
+    {"kind": "request_lost", "rate": 0.05},
+    {"kind": "reply_lost_after_apply", "rate": 0.05},
+    {"kind": "bad_gateway", "rate": 0.04, "applied": True},
+    {"kind": "error", "rate": 0.03},
+    {"kind": "nonce_refused", "rate": 0.03},
+    {"kind": "duplicate", "rate": 0.1, "answer": "second", "spread_ms": 500},
+    {"kind": "index_lag", "rate": 0.5, "spread_ms": 2000},
+    {"kind": "clock_skew", "ms": -2000, "spread_ms": 4000},
+    {"kind": "cut_frame", "rate": 0.01},
+    {"kind": "unknown_channel", "rate": 0.05},
+    {"kind": "skip_sequence", "rate": 0.1},
+    {"kind": "checksum_wrong", "rate": 0.1},
+)
 
 
 def digest(seed=7):
@@ -28,6 +49,39 @@ def digest(seed=7):
     return said.hexdigest()
 
 
+def digest_astray(seed=7):
+    """Trade while everything goes wrong; returns a hash over all that was said and all that was really done."""
+    bench = Bench(seed=seed, pairs=("BTC/USD",), warm_up_s=0, levels=5)
+    tokens = [bench.ok("GetWebSocketsToken")["token"] for _ in range(6)]
+    for fault in MISHAPS:
+        bench.exchange.fault(Fault(**{"times": "always"} | fault), bench.now)
+    said, tickets = hashlib.sha256(), []
+    for number in range(120):
+        if number % 20 == 0:
+            sockets = bench.open("public"), bench.open("private")
+            sockets[0].ask("subscribe", channel="book", symbol=["BTC/USD"])
+            sockets[1].ask("subscribe", channel="executions", token=tokens.pop())
+        order = {"type": "buy", "pair": "XBTUSD", "ordertype": "limit", "price": "99000", "volume": "0.001"}
+        tickets.append(bench.ticket("AddOrder", order | {"cl_ord_id": f"n{number}"}))
+        tickets += [bench.ticket(call, {"cl_ord_id": f"n{number - 3}"}) for call in ("OpenOrders", "ClosedOrders")]
+        bench.wait(0.3)
+        for socket in sockets:
+            said.update("\n".join(socket.texts()).encode() + repr(socket.line.torn).encode())
+    bench.wait(60)
+    for ticket in tickets:
+        said.update(getattr(ticket.outcome, "body", b"cut") + str(ticket.due).encode())
+    for path in ("/orders", "/calls", "/ledger", "/state"):
+        said.update(answer_control(bench.exchange, "GET", path, b"", bench.now)[1])
+    return said.hexdigest()
+
+
+def test_mishaps_of_one_seed_twice():
+    """With everything going wrong at once the same seed still gives the same bytes, and another seed others."""
+    first = digest_astray()
+    assert first == digest_astray()
+    assert first != digest_astray(seed=8)
+
+
 def test_one_seed_twice():
     """The same seed and calls give the same bytes, another seed gives others."""
     first = digest()
@@ -37,8 +91,9 @@ def test_one_seed_twice():
 
 def test_other_hash_seeds():
     """The order of no set or dict reaches the wire: other PYTHONHASHSEEDs give the same bytes."""
-    program = "from tests.unit.paper.test_paper_determinism import digest; print(digest())"
-    seen = {digest()}
+    module = "tests.unit.paper.test_paper_determinism"
+    program = f"from {module} import digest, digest_astray; print(digest(), digest_astray())"
+    seen = {f"{digest()} {digest_astray()}"}
     for hash_seed in ("1", "2718"):
         environment = os.environ | {"PYTHONHASHSEED": hash_seed}
         done = subprocess.run(

@@ -224,7 +224,7 @@ def test_rebase_moves_one_pair_only():
 
 def past():
     pair = load().symbols["BTC/USD"]
-    return Past(pair, Prices(3, START), seed=3, start_s=START_S, lots_per_s=2_000_000.0, mean=1_500_000.0)
+    return Past(pair, Prices(3, START), seed=3, start_s=START_S, trades_per_s=4 / 3, mean=lambda: 1_500_000.0)
 
 
 SPANS = st.tuples(st.integers(-(10**8), 0), st.integers(0, 10**6), st.integers(0, 10**6))

@@ -1,11 +1,16 @@
 """Mishaps: each does exactly what it says, as often as it says, and nothing goes wrong unasked."""
 
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from execsvc.paper import mishap
 from execsvc.paper.chance import stream
-from execsvc.paper.mishap import Fate, Fault, FaultPlan
+from execsvc.paper.faultplan import FaultPlan
+from execsvc.paper.mishap import Fate, Fault, Kind
 from execsvc.paper.traffic import Cut
 from tests.unit.paper.paperbench import NS, Bench, read
 
@@ -323,3 +328,11 @@ def test_nothing_goes_wrong_unasked(bench):
     """Without a fault every call is answered, and in the same instant."""
     for _ in range(200):
         assert bench.ticket("Balance").ready(bench.now)
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_every_mishap_is_described(kind):
+    """Whatever can be armed is in the table of the module and in that of the page."""
+    page = (Path(__file__).parents[3] / "docs" / "paper.md").read_text()
+    assert f" {kind}" in mishap.__doc__
+    assert f"`{kind}`" in page[page.index("## Mishaps") : page.index("## Inside another program")]
