@@ -92,14 +92,20 @@ buf: $(DEV) ## the contract: lint, format, nothing broken since the last release
 	@$(BIN)/buf breaking --against proto/contract.binpb
 
 ##@ Parts of the tests
-.PHONY: unit prop fault e2e clients
+.PHONY: unit prop sim sim-planted fault e2e clients
 unit: $(DEV) ## units and properties, on two cores [PYTEST="-k order"]
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/property $(PYTEST)
 
 prop: $(DEV) ## what holds for all inputs, wherever it stands [PYTEST=…]
 	@$(BIN)/python -m pytest -m hypothesis $(PYTEST)
 
-fault: $(DEV) ## kill -9, torn files, full disks [PYTEST=…]
+sim: $(DEV) ## seeded days in virtual time, judged [SEEDS=2000 JOBS=2] or one of them, told [SEED=17]
+	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),200) --jobs $(or $(JOBS),2)) $(SIM)
+
+sim-planted: $(DEV) ## sixteen bugs that the simulation must find, and how soon
+	@$(BIN)/python -m tests.sim.planted $(SIM)
+
+fault: $(DEV) ## kill -9, chaos on the wire, torn files, full disks [PYTEST=…]
 	@$(BIN)/python -m pytest tests/fault $(PYTEST)
 
 e2e: $(DEV) ## whole processes only [PYTEST=…]

@@ -20,7 +20,7 @@ LIVE_WS_URL = "wss://ws.kraken.com/v2"
 LIVE_WS_AUTH_URL = "wss://ws-auth.kraken.com/v2"
 HTTP_PORT_OFFSET = 1000
 PORT_MAX = 65535
-SEED_DIGITS = 18
+INTEGER_DIGITS = 18
 
 # What each name is for; the reference page and `config` verbs read this table.
 SERVER_NAMES: dict[str, str] = {
@@ -36,6 +36,12 @@ SERVER_NAMES: dict[str, str] = {
     "EXECSVC_INSECURE_BIND": "on: allow a plaintext bind that is not loopback, in paper mode only",
     "EXECSVC_SEED": "seed of the built-in paper exchange; default 42",
     "EXECSVC_DEMO": "on or off: dev's little trader; default on in dev",
+    "EXECSVC_DEADLINE_FLOOR": "least seconds Kraken wants for an order's deadline; default 2",
+    "EXECSVC_VISIBILITY_BOUND": "seconds an accepted order may stay invisible to Kraken's queries; default 3, grows",
+    "EXECSVC_RETENTION_DAYS": "days that events, fills and stories are kept; default 90",
+    "EXECSVC_ID_RETENTION_DAYS": "days that an order's id keeps it from being placed again; default 400",
+    "EXECSVC_ALLOW_SHARED_KEY": "on: trade although another program uses the API key too",
+    "EXECSVC_CLEAR_HALT": "id of a halt that a person has looked into: trading is taken up again",
     "EXECSVC_LOG_LEVEL": "debug, info (default), warning or error",
 }
 CLIENT_NAMES = frozenset({
@@ -118,6 +124,12 @@ class Settings:
     demo: bool
     max_order_notional: Decimal | None
     log_level: str
+    deadline_floor_s: float
+    visibility_s: float
+    retention_days: int
+    id_retention_days: int
+    allow_shared_key: bool
+    clear_halt: str
 
 
 def load(environ: Mapping[str, str], *, overrides: Mapping[str, str], dev: bool) -> Settings:
@@ -155,7 +167,15 @@ class _Reader:
             demo=self._switch("EXECSVC_DEMO", default=self._dev),
             max_order_notional=self._notional(mode),
             log_level=self._choice("EXECSVC_LOG_LEVEL", LEVELS, "info"),
+            deadline_floor_s=self._seconds("EXECSVC_DEADLINE_FLOOR", 2.0, least=0.5, most=10.0),
+            visibility_s=self._seconds("EXECSVC_VISIBILITY_BOUND", 3.0, least=1.0, most=60.0),
+            retention_days=self._integer("EXECSVC_RETENTION_DAYS", 90, least=1),
+            id_retention_days=self._integer("EXECSVC_ID_RETENTION_DAYS", 400, least=1),
+            allow_shared_key=self._switch("EXECSVC_ALLOW_SHARED_KEY", default=False),
+            clear_halt=self._get("EXECSVC_CLEAR_HALT"),
         )
+        if settings.id_retention_days < settings.retention_days:
+            self._problem("EXECSVC_ID_RETENTION_DAYS: must not be below EXECSVC_RETENTION_DAYS")
         if self._problems:
             raise SettingsRefused(tuple(self._problems))
         return settings
@@ -186,14 +206,27 @@ class _Reader:
     def _switch(self, name: str, *, default: bool) -> bool:
         return self._choice(name, ("on", "off"), "on" if default else "off") == "on"
 
-    def _integer(self, name: str, default: int) -> int:
+    def _integer(self, name: str, default: int, *, least: int = 0) -> int:
         value = self._get(name)
         if not value:
             return default
-        if not (value.isascii() and value.isdigit() and len(value) <= SEED_DIGITS):
-            self._problem(f"{name}={value}: must be a whole number, 0 or more")
+        if not (value.isascii() and value.isdigit() and len(value) <= INTEGER_DIGITS) or int(value) < least:
+            self._problem(f"{name}={value}: must be a whole number, {least} or more")
             return default
         return int(value)
+
+    def _seconds(self, name: str, default: float, *, least: float, most: float) -> float:
+        value = self._get(name)
+        if not value:
+            return default
+        try:
+            seconds = float(money.parse(value))  # seconds
+        except money.Malformed:
+            seconds = -1.0
+        if not least <= seconds <= most:
+            self._problem(f"{name}={value}: must be seconds, from {least:g} to {most:g}")
+            return default
+        return seconds
 
     def _address(self, name: str, default: str) -> Address:
         value = self._get(name) or default

@@ -9,9 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import assert_never
 
-from execsvc.domain.errors import Broken, Busy, ExecsvcError
+from execsvc.app.sightings import Sightings
+from execsvc.app.visibility import Visibility
+from execsvc.domain.errors import Busy, ExecsvcError
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
-from execsvc.domain.order import LIVE, Order, Seen, VenueOrder
+from execsvc.domain.order import LIVE, Order, VenueOrder
 from execsvc.ports import Clock, ExecutionSeen, Journal, OrdersSnapshot, PrivateEvent, PrivateVenue
 from execsvc.telemetry import Telemetry
 
@@ -32,8 +34,9 @@ class Executions:
         journal: Journal,
         clock: Clock,
         telemetry: Telemetry,
+        sightings: Sightings,
+        visibility: Visibility,
         pursue_wishes: Callable[[], Awaitable[None]],
-        alarm: Callable[[str], None],
     ) -> None:
         self._account = account
         self._venue = venue
@@ -41,7 +44,8 @@ class Executions:
         self._clock = clock
         self._telemetry = telemetry
         self._pursue_wishes = pursue_wishes
-        self._alarm = alarm
+        self._sightings = sightings
+        self._visibility = visibility
         self._heard_at: float | None = None
         self._synced = False
         self.last_frame_ns: int | None = None
@@ -77,19 +81,17 @@ class Executions:
         by = self._clock.monotonic() + QUERY_TIMEOUT_S
         for report in await self._venue.query(tuple(sorted(asked)), by):
             if report.venue_order_id in asked:
-                await self._journal.record(asked[report.venue_order_id].key, Seen(report), self._clock.wall_ns())
+                await self._sightings.order(asked[report.venue_order_id].key, report)
 
     async def _take_until_stored(self, event: PrivateEvent) -> None:
         """An event is not let go before it is durable: the journal comes before everything that follows."""
         while True:
             try:
-                return await self._take(event)
+                await self._take(event)
             except Busy:
                 await self._clock.sleep(RETRY_S)
-            except Broken as contradiction:
-                # Kraken shows what a verdict of ours denies. Stopping would only meet it again at the next start:
-                # say it aloud, take no new orders, keep cancelling.
-                return self._alarm(contradiction.fault.message)
+            else:
+                return
 
     async def _take(self, event: PrivateEvent) -> None:
         match event:
@@ -99,6 +101,7 @@ class Executions:
             case LinkDown(_):
                 self._heard_at = None
                 self._synced = False
+                self._visibility.link_lost()
                 self._telemetry.feed_reconnects.add(1, {"feed": "private"})
             case Beat(_):
                 self._heard()
@@ -110,6 +113,8 @@ class Executions:
                 self._synced = True
             case ExecutionSeen():
                 self._heard()
+                if self._synced and event.report.venue_client_id:
+                    self._visibility.streamed(event.report.venue_client_id)
                 await self._executed(event)
             case _:
                 assert_never(event)
@@ -128,12 +133,12 @@ class Executions:
             await self._journal.record_fill(fill, None, None, self._clock.wall_ns())
             return
         fill = replace(fill, caller=order.key.caller, client_order_id=order.key.client_order_id)
-        await self._journal.record_fill(fill, order.key, Seen(seen.report), self._clock.wall_ns())
+        await self._sightings.fill(fill, order.key, seen.report)
 
     async def _merge(self, report: VenueOrder) -> None:
         order = await self._owner_of(report)
         if order is not None:
-            await self._journal.record(order.key, Seen(report), self._clock.wall_ns())
+            await self._sightings.order(order.key, report)
 
     async def _owner_of(self, report: VenueOrder) -> Order | None:
         if report.venue_client_id:

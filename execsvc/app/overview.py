@@ -9,9 +9,13 @@ from enum import Enum
 from execsvc.app.executions import Executions
 from execsvc.app.feeds import Feeds
 from execsvc.app.resolver import Resolver
+from execsvc.app.switch import Switch
+from execsvc.app.visibility import Visibility
 from execsvc.domain.errors import ExecsvcError
 from execsvc.domain.market import FeedState, VenueMode
 from execsvc.ports import Clock, ClockReading, LaneState, PrivateVenue, PublicVenue
+
+CLOCK_OFF_S = 1.0
 
 
 class Phase(Enum):
@@ -53,7 +57,7 @@ class VenueReport:
 
 @dataclass
 class Overview:
-    """Gathers; `phase` and `problems` are moved by the composition root alone."""
+    """Gathers; `phase` is moved by the composition root alone, `problems` by whoever finds one that stays."""
 
     about: About
     public: PublicVenue
@@ -61,18 +65,22 @@ class Overview:
     feeds: Feeds
     executions: Executions
     resolver: Resolver
+    visibility: Visibility
+    switch: Switch
     clock: Clock
     phase: Phase = Phase.STARTING
     problems: list[str] = field(default_factory=list)
 
     async def venue(self, by: float) -> VenueReport:
         """Asks the venue for mode and clock; what it does not answer is told as unknown, with a problem in words."""
-        mode, reading, problems = self.feeds.mode, None, list(self.problems)
+        mode, reading, problems = self.feeds.mode, None, [*self.switch.problems, *self.problems]
         try:
             mode = await self.public.mode(by)
             reading = await self.public.clock(by)
         except ExecsvcError as failure:
             problems.append(f"the exchange did not answer: {failure.fault.message}")
+        if reading is not None and abs(reading.offset_s) - reading.uncertainty_s > CLOCK_OFF_S:
+            problems.append(f"this machine's clock is {reading.offset_s:+.1f} s off the exchange's: set it right")
         return VenueReport(
             mode=mode,
             public_feed=self.feeds.public_state,
@@ -86,5 +94,5 @@ class Overview:
 
     @property
     def trading_ready(self) -> bool:
-        """Whether a placement would be taken now."""
-        return self.phase is Phase.SERVING and not self.problems
+        """Whether a placement would be taken now, and nothing of an earlier life is undecided any more."""
+        return self.phase is Phase.SERVING and not self.problems and self.switch.closed_because is None

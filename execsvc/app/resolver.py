@@ -2,27 +2,37 @@
 
 One loop: sweeps (open, then closed orders, on the key that sent) for all doubts at once, feeds `judge` (domain/verdict.py)
 and writes the verdict. A positive is usually found by the first look; a negative waits for deadline, barrier and the
-visibility bound V. At start every SUBMITTED row is a doubt: nobody knows whether its bytes left.
+visibility bound V, and is looked for once more a minute later. At start every SUBMITTED row is a doubt: nobody knows whether
+its bytes left.
 """
 
 import asyncio
+from collections import deque
+from collections.abc import Callable, Container
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import assert_never
 
+from execsvc.app.chronicle import Chronicle
+from execsvc.app.sightings import Sightings
+from execsvc.app.visibility import Visibility
 from execsvc.domain.errors import Broken, Busy, Declined, Fault, ProtocolBroken, Reason
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import UNRESOLVED, Doubted, Order, ProvedAbsent, Seen, Status
+from execsvc.domain.order import UNRESOLVED, Doubted, Order, ProvedAbsent
+from execsvc.domain.story import Step, StepKind
 from execsvc.domain.verdict import AskAgain, EmptySweep, Evidence, NotPlaced, Placed, judge
 from execsvc.ports import Clock, Journal, PrivateVenue, Sighting
 from execsvc.telemetry import Spans, Telemetry
 
-VISIBILITY_S = 3.0  # V of promises.md section 4: how long an accepted order may stay invisible to queries
 CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds
+ENTRY_MOST_S = 60.0  # no entry deadline lies further ahead, whatever a clock that was stepped says
 LOOK_AGAIN_S = (0.2, 0.4, 0.8, 1.5)
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0
-OVERDUE_S = 5.0  # after the entry deadline: a send waits for its answer 2 s at most
+OVERDUE_S = 5.0  # after the entry deadline: whatever broke on an order's way, it does not stay undecided
+TRIPWIRE_S = 60.0
+TRIPWIRES_MAX = 4096
+TRIPWIRE_LOOKS_MAX = 5
 
 
 @dataclass
@@ -30,11 +40,21 @@ class _Doubt:
     order: Order
     evidence: Evidence
     looks: int = 0
-    next_look_ns: int = 0
+    next_look: float = 0.0
+
+
+@dataclass(frozen=True)
+class _Tripwire:
+    """One more look at an order told as not placed."""
+
+    due: float
+    key: OrderKey
+    wire_id: str
+    looks: int = 0
 
 
 class Resolver:
-    """The doubts of one account."""
+    """The doubts of one account. `flying`: orders whose send is still under way; `found` hears of each that is found."""
 
     def __init__(
         self,
@@ -42,18 +62,29 @@ class Resolver:
         account: str,
         venue: PrivateVenue,
         journal: Journal,
+        chronicle: Chronicle,
+        sightings: Sightings,
+        visibility: Visibility,
         clock: Clock,
         telemetry: Telemetry,
-        visibility_s: float = VISIBILITY_S,
+        flying: Container[OrderKey],
+        found: Callable[[Order], None],
     ) -> None:
         self._account = account
         self._venue = venue
         self._journal = journal
+        self._chronicle = chronicle
+        self._sightings = sightings
+        self._visibility = visibility
         self._clock = clock
         self._telemetry = telemetry
-        self.visibility_s = visibility_s
+        self._flying = flying
+        self._found = found
         self._doubts: dict[OrderKey, _Doubt] = {}
+        self._tripwires: deque[_Tripwire] = deque(maxlen=TRIPWIRES_MAX)
         self._wake = asyncio.Event()
+        self._none = asyncio.Event()
+        self._none.set()
 
     def __repr__(self) -> str:
         return f"<Resolver {self._account} {len(self._doubts)} in doubt>"
@@ -63,66 +94,93 @@ class Resolver:
         """How many doubts are open."""
         return len(self._doubts)
 
-    async def adopt(self, order: Order, why: str) -> None:
-        """Takes over an order whose fate is unknown; the doubt is journaled as soon as the store allows."""
+    async def adopt(
+        self, order: Order, why: str, *, entry_by: float | None = None, barrier: float | None = None
+    ) -> None:
+        """Takes over an order whose fate is unknown; the doubt is journaled as soon as the store allows.
+
+        entry_by: its entry deadline, monotonic, where this life knows it; barrier: a later nonce was accepted by then.
+        """
         with suppress(Busy):
-            order = await self._journal.record(order.key, Doubted(why), self._clock.wall_ns())
+            order = await self._chronicle.record(order.key, Doubted(why))
         if order.status in UNRESOLVED and order.key not in self._doubts:
-            deadline_ns = order.entry_deadline_ns + int(CLOCK_UNCERTAINTY_S * 1e9)
-            evidence = Evidence(deadline_ns=deadline_ns, visibility_ns=int(self.visibility_s * 1e9))
+            now = self._clock.monotonic()
+            if entry_by is None:
+                entry_by = now + _left_s(order, self._clock.wall_ns())
+            evidence = Evidence(entry_by + CLOCK_UNCERTAINTY_S, self._visibility.bound_s, barrier=barrier)
             self._doubts[order.key] = _Doubt(order, evidence)
+            self._none.clear()
             self._telemetry.in_doubt.add(1)
         self._wake.set()
 
-    async def adopt_all(self) -> int:
-        """At start: every order that may have been sent is a doubt. Returns how many."""
+    async def adopt_all(self, barrier: float) -> int:
+        """At start: every order that may have been sent is a doubt, and no longer can get in. Returns how many."""
         orders = await self._journal.in_status(self._account, UNRESOLVED)
         for order in orders:
-            await self.adopt(order, "the service was restarted before the answer was recorded")
+            await self.adopt(order, "the service was restarted before the answer was recorded", barrier=barrier)
         return len(orders)
-
-    async def adopt_overdue(self) -> None:
-        """Orders that nobody can still be sending: whatever broke on their way, they do not stay undecided."""
-        before_ns = self._clock.wall_ns() - int(OVERDUE_S * 1e9)
-        for order in await self._journal.in_status(self._account, UNRESOLVED):
-            if order.key not in self._doubts and order.entry_deadline_ns < before_ns:
-                await self.adopt(order, "its send ended without an outcome")
 
     def hasten(self) -> None:
         """Looks again now."""
         for doubt in self._doubts.values():
-            doubt.next_look_ns = 0
+            doubt.next_look = 0.0
         self._wake.set()
+
+    def awaited(self, key: OrderKey) -> str:
+        """What an order in doubt waits for, as a sentence; empty when it is in no doubt."""
+        doubt = self._doubts.get(key)
+        if doubt is None:
+            return ""
+        now = self._clock.monotonic()
+        look_s = max(0.0, doubt.next_look - now)
+        since = doubt.evidence.counts_from
+        if since is None:
+            return f"A look at Kraken that succeeds is awaited; the next one is in {look_s:.1f} s."
+        if since > now:
+            return (
+                f"Looks count towards a negative from {since - now:.1f} s on: entry deadline, later nonce and "
+                f"{self._visibility.bound_s:g} s for queries to show it; the next look is in {look_s:.1f} s."
+            )
+        return (
+            f"Of two looks without a find {len(doubt.evidence.empty_sweeps)} are made; the next is in {look_s:.1f} s."
+        )
 
     async def run(self) -> None:
         """Resolves for ever."""
         while True:
             await self._pause()
             with suppress(Busy):
-                await self.adopt_overdue()
+                await self._adopt_overdue()
             await self.step()
+            await self._look_once_more()
 
     async def until_none(self, by: float) -> bool:
         """Whether every doubt was settled by monotonic `by`."""
-        while self._doubts and self._clock.monotonic() < by:
-            await self._clock.sleep(0.05)
+        with suppress(TimeoutError):
+            async with self._clock.timeout_at(by):
+                await self._none.wait()
         return not self._doubts
+
+    async def _adopt_overdue(self) -> None:
+        before_ns = self._clock.wall_ns() - int(OVERDUE_S * 1e9)
+        for order in await self._journal.in_status(self._account, UNRESOLVED):
+            known = order.key in self._doubts or order.key in self._flying
+            if not known and order.entry_deadline_ns < before_ns:
+                await self.adopt(order, "its send ended without an outcome")
 
     async def _pause(self) -> None:
         self._wake.clear()
-        now_ns = self._clock.wall_ns()
-        soonest = min((doubt.next_look_ns for doubt in self._doubts.values()), default=now_ns + int(IDLE_S * 1e9))
-        wait_s = max(0.0, (soonest - now_ns) / 1e9)
+        now = self._clock.monotonic()
+        timers = [doubt.next_look for doubt in self._doubts.values()]
+        timers += [tripwire.due for tripwire in self._tripwires]
         with suppress(TimeoutError):
-            async with self._clock.timeout_at(self._clock.monotonic() + wait_s):
+            async with self._clock.timeout_at(max(now, min(timers, default=now + IDLE_S))):
                 await self._wake.wait()
 
     async def step(self) -> None:
         """One sweep for every doubt that is due, then the verdicts."""
-        now_ns = self._clock.wall_ns()
-        due = [doubt for doubt in self._doubts.values() if doubt.next_look_ns <= now_ns]
-        if not due:
-            return
+        now = self._clock.monotonic()
+        due = [doubt for doubt in self._doubts.values() if doubt.next_look <= now]
         try:
             still_open = [doubt for doubt in due if await self._unresolved(doubt)]
             if not still_open:
@@ -131,11 +189,13 @@ class Resolver:
                 wire_ids = frozenset(doubt.order.venue_client_id for doubt in still_open)
                 sighting = await self._venue.sweep(wire_ids, self._clock.monotonic() + SWEEP_TIMEOUT_S)
             for doubt in still_open:
-                await self._judge(doubt, sighting)
-        except (Busy, Declined, ProtocolBroken):
+                if doubt.order.venue_client_id in sighting.looked_for:
+                    await self._judge(doubt, sighting)
+        except (Busy, Declined, ProtocolBroken) as failure:
             # A look that failed proves nothing: the same doubts are looked for again, a little later.
             for doubt in due:
-                self._postpone(doubt, self._clock.wall_ns())
+                self._note(doubt, StepKind.SWEPT, f"A look failed and proves nothing: {failure.fault.message}.")
+                self._postpone(doubt, self._clock.monotonic())
 
     async def _unresolved(self, doubt: _Doubt) -> bool:
         """False, and the doubt closed, when another road (stream, late answer) has settled it meanwhile."""
@@ -147,50 +207,92 @@ class Resolver:
         return True
 
     async def _judge(self, doubt: _Doubt, sighting: Sighting) -> None:
-        doubt.evidence = _with(doubt.evidence, sighting, doubt.order.venue_client_id)
-        now_ns = self._clock.wall_ns()
-        verdict = judge(doubt.evidence, now_ns)
+        self._learn(doubt, sighting)
+        now = self._clock.monotonic()
+        verdict = judge(doubt.evidence, now)
         match verdict:
             case Placed(report):
-                await self._settle(doubt, Seen(report))
+                order = await self._sightings.order(doubt.order.key, report)
+                self._close(doubt)
+                self._found(order)
             case NotPlaced():
-                await self._settle(doubt, ProvedAbsent(_not_placed(doubt.order)))
-            case AskAgain(at_ns):
-                self._postpone(doubt, now_ns, at_ns)
+                await self._prove_absent(doubt)
+            case AskAgain(at):
+                self._postpone(doubt, now, at)
             case _:
                 assert_never(verdict)
 
-    async def _settle(self, doubt: _Doubt, event: Seen | ProvedAbsent) -> None:
+    def _learn(self, doubt: _Doubt, sighting: Sighting) -> None:
+        evidence = replace(doubt.evidence, visibility_s=self._visibility.bound_s)
+        report = sighting.found.get(doubt.order.venue_client_id)
+        took_ns = int((sighting.ended - sighting.began) * 1e9)
+        if evidence.barrier is None:
+            text = "A later nonce of the key was accepted: the request can no longer get in."
+            self._note(doubt, StepKind.BARRIER, text)
+        if report is not None:
+            doubt.evidence = replace(evidence, found=report)
+            self._note(doubt, StepKind.SWEPT, "Looked among open, then closed orders: it is there.", took_ns)
+            return
+        evidence = evidence.with_barrier(sighting.barrier)
+        doubt.evidence = evidence.with_sweep(EmptySweep(sighting.began, sighting.ended))
+        counts = evidence.counts_from is not None and sighting.began >= evidence.counts_from
+        text = "it is not there" if counts else "it is not there, which proves nothing yet"
+        self._note(doubt, StepKind.SWEPT, f"Looked among open, then closed orders: {text}.", took_ns)
+
+    async def _prove_absent(self, doubt: _Doubt) -> None:
+        order = doubt.order
         try:
-            settled = await self._journal.record(doubt.order.key, event, self._clock.wall_ns())
+            await self._chronicle.record(order.key, ProvedAbsent(_not_placed(order)))
         except Broken:
             self._close(doubt)  # another road settled it between the look and the verdict: that one is in the journal
             return
         self._close(doubt)
-        if settled.cancel_requested and settled.status in {Status.OPEN, Status.PENDING}:
-            await self._venue.cancel(settled, self._clock.monotonic() + SWEEP_TIMEOUT_S)
+        self._tripwires.append(_Tripwire(self._clock.monotonic() + TRIPWIRE_S, order.key, order.venue_client_id))
+
+    async def _look_once_more(self) -> None:
+        """The tripwire: what was told as not placed is looked for a minute later, in one sweep; a find is corrected."""
+        now = self._clock.monotonic()
+        due = [each for each in self._tripwires if each.due <= now]
+        if not due:
+            return
+        kept = [each for each in self._tripwires if each.due > now]
+        try:
+            sighting = await self._venue.sweep(frozenset(each.wire_id for each in due), now + SWEEP_TIMEOUT_S)
+            for each in due:
+                report = sighting.found.get(each.wire_id)
+                if report is not None:
+                    await self._sightings.order(each.key, report)
+            due = [each for each in due if each.wire_id not in sighting.looked_for]
+            kept += due
+        except (Busy, Declined, ProtocolBroken):
+            later = self._clock.monotonic() + IDLE_S
+            again = (each for each in due if each.looks + 1 < TRIPWIRE_LOOKS_MAX)
+            kept += [replace(each, due=later, looks=each.looks + 1) for each in again]
+        self._tripwires = deque(kept, maxlen=TRIPWIRES_MAX)
+
+    def _note(self, doubt: _Doubt, kind: StepKind, text: str, took_ns: int | None = None) -> None:
+        order = doubt.order
+        step = Step(self._clock.wall_ns(), kind, text, attempt=order.attempt, took_ns=took_ns, trace_id=order.trace_id)
+        self._chronicle.note(order.key, step)
 
     def _close(self, doubt: _Doubt) -> None:
         if self._doubts.pop(doubt.order.key, None) is not None:
             self._telemetry.in_doubt.add(-1)
+        if not self._doubts:
+            self._none.set()
 
-    def _postpone(self, doubt: _Doubt, now_ns: int, at_ns: int | None = None) -> None:
+    def _postpone(self, doubt: _Doubt, now: float, at: float | None = None) -> None:
         pause_s = LOOK_AGAIN_S[min(doubt.looks, len(LOOK_AGAIN_S) - 1)]
         doubt.looks += 1
-        later_ns = now_ns + int(pause_s * 1e9)
-        doubt.next_look_ns = later_ns if at_ns is None or at_ns <= now_ns else min(at_ns, later_ns)
+        later = now + pause_s
+        doubt.next_look = later if at is None or at <= now else min(at, later)
 
 
-def _with(evidence: Evidence, sighting: Sighting, wire_id: str) -> Evidence:
-    report = sighting.found.get(wire_id)
-    if report is not None:
-        return replace(evidence, found=report)
-    barrier_ns = sighting.barrier_ns if evidence.barrier_ns is None else evidence.barrier_ns
-    settled_ns = max(evidence.deadline_ns, barrier_ns) + evidence.visibility_ns
-    # Sweeps that began too early can never count: forgetting them keeps the evidence bounded.
-    sweeps = tuple(sweep for sweep in evidence.empty_sweeps if sweep.began_ns >= settled_ns)
-    seen = (*sweeps, EmptySweep(sighting.began_ns, sighting.ended_ns))
-    return replace(evidence, barrier_ns=barrier_ns, empty_sweeps=seen)
+def _left_s(order: Order, now_ns: int) -> float:
+    """Until its entry deadline, of an order of an earlier life: never longer than it had when it was written down."""
+    had_s = (order.entry_deadline_ns - order.create_time_ns) / 1e9  # more, of a later attempt
+    left_s = (order.entry_deadline_ns - now_ns) / 1e9
+    return min(max(0.0, left_s), had_s, ENTRY_MOST_S)
 
 
 def _not_placed(order: Order) -> Fault:

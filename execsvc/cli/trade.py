@@ -154,7 +154,7 @@ def get_order(
 ) -> None:
     """Show one order as it is now."""
     form = form_for(output)
-    _name_one(given, order_id)
+    name_one(given, order_id)
     found = talk(target, lambda client: client.get_order(given, order_id=order_id, timeout=timeout), account=account)
     _put_answer(found, form)
 
@@ -172,7 +172,7 @@ def cancel_order(
 ) -> None:
     """Record the wish to cancel an order; it is then pursued until the order has ended."""
     form = form_for(output)
-    _name_one(given, order_id)
+    name_one(given, order_id)
 
     async def work(client: "Client") -> "Order":
         await permit(client, yes=yes)
@@ -217,7 +217,8 @@ def list_orders(
         put_json(to_json(each), lines=True)
 
 
-def _name_one(given: str, order_id: str) -> None:
+def name_one(given: str, order_id: str) -> None:
+    """Stops unless exactly one of the two names was given."""
     if bool(given) is bool(order_id):
         raise Stopped(BAD_USAGE, "name one order: a client order id, or --order-id with Kraken's")
 

@@ -15,7 +15,7 @@ import structlog
 
 from execsvc import __version__
 from execsvc.compose.outcome import StartRefused, Stop
-from execsvc.ports import Clock, Entropy, Store
+from execsvc.ports import Clock, Entropy, Http, Store, Tasks, WsDialer
 from execsvc.runtime import logs, otel
 from execsvc.runtime.clock import RealClock
 from execsvc.runtime.entropy import RealEntropy
@@ -34,13 +34,13 @@ USER_AGENT = f"execsvc/{__version__}"
 
 @dataclass(frozen=True)
 class Parts:
-    """The real world, replaceable as a set."""
+    """The world as ports, replaceable as a set: what a simulation hands in instead of real_parts()."""
 
     clock: Clock
     entropy: Entropy
-    tasks: Supervisor
-    http: AiohttpHttp
-    dialer: AiohttpDialer
+    tasks: Tasks
+    http: Http
+    dialer: WsDialer
     telemetry: Telemetry
     metrics_text: Callable[[], str]
     environ: Mapping[str, str]

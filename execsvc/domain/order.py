@@ -129,7 +129,7 @@ class Intent:
 class VenueOrder:
     """What Kraken showed of one order, by any road; None means "not told", never zero.
 
-    total_fees is cumulative (REST); added_fees belongs to the fill that lifted filled_quantity to the told value (stream).
+    total_fees is cumulative (REST); added_fees and added_quantity are those of one fill that was never told before (stream).
     """
 
     venue_order_id: str
@@ -139,8 +139,13 @@ class VenueOrder:
     filled_cost: Decimal | None = None
     total_fees: tuple[AssetAmount, ...] | None = None
     added_fees: tuple[AssetAmount, ...] = ()
+    added_quantity: Decimal | None = None
     open_time_ns: int | None = None
     reason: str = ""
+
+    def told_before(self) -> "VenueOrder":
+        """The same picture when its fill is a repeat: it adds nothing."""
+        return replace(self, added_fees=(), added_quantity=None)
 
 
 @dataclass(frozen=True)
@@ -190,7 +195,27 @@ class CancelWished:
     """The caller wants it gone; pursued until the order is terminal."""
 
 
-OrderEvent = Acknowledged | Seen | Refused | Doubted | ProvedAbsent | NeverSent | CancelWished
+@dataclass(frozen=True)
+class Corrected:
+    """Kraken shows an order that was told as never having been there: the one event that undoes a verdict, loudly."""
+
+    report: VenueOrder
+
+
+OrderEvent = Acknowledged | Seen | Refused | Doubted | ProvedAbsent | NeverSent | CancelWished | Corrected
+# What Corrected may undo; every other move out of a verdict is a bug of ours.
+CORRECTABLE = frozenset({Status.NOT_PLACED, Status.NEVER_SENT, Status.REJECTED})
+
+
+@dataclass(frozen=True)
+class FeeSum:
+    """Fees, and the quantity they were charged for."""
+
+    quantity: Decimal = money.ZERO
+    fees: tuple[AssetAmount, ...] = ()
+
+
+NO_FEES = FeeSum()
 
 
 @dataclass(frozen=True)
@@ -214,8 +239,11 @@ class Order:
     filled_quantity: Decimal = money.ZERO
     filled_cost: Decimal = money.ZERO
     fees: tuple[AssetAmount, ...] = ()
+    fees_of_fills: FeeSum = NO_FEES  # every fill that was told, each once
+    fees_in_total: FeeSum = NO_FEES  # the last sum that Kraken told, and how much of the order it is for
     open_time_ns: int | None = None
     end_fault: Fault | None = None
+    corrected_from: Status | None = None
 
     @property
     def average_price(self) -> Decimal | None:
@@ -235,7 +263,8 @@ class Order:
         moved = self._moved(event)
         if moved == self:
             return self
-        if moved.status is not self.status and moved.status not in TRANSITIONS[self.status]:
+        undone = isinstance(event, Corrected) and self.status in CORRECTABLE
+        if moved.status is not self.status and moved.status not in TRANSITIONS[self.status] and not undone:
             raise _broken(f"order {self.key} cannot go from {self.status.name} to {moved.status.name} on {event!r}")
         return replace(moved, version=self.version + 1, update_time_ns=now_ns)
 
@@ -246,7 +275,7 @@ class Order:
                 return replace(self, venue_order_id=venue_order_id, status=status)
             case Seen(report):
                 self._demand_no_contradiction(report)
-                return self._merged(report)
+                return self.merged(report)
             case Refused(fault):
                 return replace(self, status=Status.REJECTED, end_fault=fault)
             case Doubted(_):
@@ -257,15 +286,26 @@ class Order:
                 return self._unsent(fault)
             case CancelWished():
                 return self if self.status in TERMINAL else replace(self, cancel_requested=True)
+            case Corrected(report):
+                return self._corrected(report)
             case _:
                 assert_never(event)
 
-    def _demand_no_contradiction(self, report: VenueOrder) -> None:
+    def _corrected(self, report: VenueOrder) -> "Order":
+        """What Kraken shows, in place of the verdict that denied it; only ever from such a verdict."""
+        if not self.contradicted_by(report):
+            return self
+        denied = replace(self, status=Status.IN_DOUBT, end_fault=None, corrected_from=self.status)
+        return denied.merged(report)
+
+    def contradicted_by(self, report: VenueOrder) -> bool:
         """An order told as never having been at the exchange is seen there. A refused one may show as cancelled, unfilled."""
-        filled = bool(report.filled_quantity)
-        if self.status in {Status.NOT_PLACED, Status.NEVER_SENT} or (
-            self.status is Status.REJECTED and (filled or report.status in LIVE)
-        ):
+        return self.status in {Status.NOT_PLACED, Status.NEVER_SENT} or (
+            self.status is Status.REJECTED and (bool(report.filled_quantity) or report.status in LIVE)
+        )
+
+    def _demand_no_contradiction(self, report: VenueOrder) -> None:
+        if self.contradicted_by(report):
             raise _broken(f"order {self.key} was told as {self.status.name}, yet Kraken shows it {report.status.name}")
 
     def _unsent(self, fault: Fault) -> "Order":
@@ -275,16 +315,22 @@ class Order:
         told = Fault(Reason.NOT_PLACED, f"no byte of it ever left: {fault.message}; place anew under a new id")
         return replace(self, status=Status.NOT_PLACED, end_fault=told.with_metadata(id_used="true"))
 
-    def _merged(self, report: VenueOrder) -> "Order":
-        quantity = self.filled_quantity if report.filled_quantity is None else report.filled_quantity
-        fees = self.fees
-        if report.total_fees is not None and quantity >= self.filled_quantity:
-            fees = report.total_fees
-        elif quantity > self.filled_quantity:
-            fees = _summed(self.fees, report.added_fees)
-        quantity = max(quantity, self.filled_quantity)
+    def merged(self, report: VenueOrder) -> "Order":
+        """The order with what Kraken shows folded in; quantities only grow. Whether it may be folded, apply() knows."""
+        told = self.filled_quantity if report.filled_quantity is None else report.filled_quantity
+        quantity = max(told, self.filled_quantity)
+        of_fills, in_total = self.fees_of_fills, self.fees_in_total
+        if report.added_quantity is not None:
+            of_fills = FeeSum(of_fills.quantity + report.added_quantity, _summed(of_fills.fees, report.added_fees))
+        if report.total_fees is not None and told >= in_total.quantity:
+            in_total = FeeSum(told, report.total_fees)
+        if of_fills.quantity or in_total.quantity:
+            # Fills come one by one and may be missed, sums come seldom: whichever knows more of the order is right.
+            fees = of_fills.fees if of_fills.quantity >= in_total.quantity else in_total.fees
+        else:
+            fees = self.fees
         cost = self.filled_cost if report.filled_cost is None else max(report.filled_cost, self.filled_cost)
-        status = self._status_after(report.status, quantity)
+        status = self._status_after(report, quantity)
         end_fault = self.end_fault
         if end_fault is None and status in {Status.CANCELLED, Status.EXPIRED, Status.REJECTED}:
             end_fault = _end_fault(status, report.reason)
@@ -295,14 +341,22 @@ class Order:
             filled_quantity=quantity,
             filled_cost=cost,
             fees=fees,
+            fees_of_fills=of_fills,
+            fees_in_total=in_total,
             open_time_ns=self.open_time_ns if report.open_time_ns is None else report.open_time_ns,
             end_fault=end_fault,
         )
 
-    def _status_after(self, told: Status, filled: Decimal) -> Status:
-        """Quantities over words: what is filled whole is FILLED; an older picture never takes a newer one back."""
+    def _status_after(self, report: VenueOrder, filled: Decimal) -> Status:
+        """Quantities over words: what is filled whole is FILLED; an older picture never takes a newer one back.
+
+        "Filled" without a figure (a fill of the stream's snapshot) stays OPEN: it is asked for and told whole.
+        """
+        told = report.status
         if self.status in TERMINAL:
             return self.status
+        if told is Status.FILLED and report.filled_quantity is None:
+            told = Status.OPEN
         if filled >= self.spec.base_quantity and told not in {Status.CANCELLED, Status.EXPIRED}:
             return Status.FILLED
         if self.status is Status.OPEN and told is Status.PENDING:

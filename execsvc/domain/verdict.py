@@ -2,31 +2,47 @@
 
 Finding the order settles it at once. "Not placed" needs three facts that cover for one another: a barrier (a later nonce
 of the same key was accepted), the entry deadline passed, and two full sweeps that both began after deadline, barrier and
-the visibility bound V, the second after the first ended. Collecting the evidence is app/resolver.py's work.
+the visibility bound V, the second after the first ended. Collecting the evidence is app/resolver.py's work. Instants are
+monotonic seconds of this process: a wall clock that is stepped must not hasten a verdict.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from execsvc.domain.order import VenueOrder
 
 
 @dataclass(frozen=True)
 class EmptySweep:
-    """One complete look (open, then closed orders) that did not show the order; ns on our wall clock."""
+    """One complete look (open, then closed orders) that did not show the order."""
 
-    began_ns: int
-    ended_ns: int
+    began: float
+    ended: float
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of one doubt. deadline_ns already includes the uncertainty of Kraken's clock."""
+    """What is known of one doubt. `deadline` already includes the uncertainty of Kraken's clock."""
 
-    deadline_ns: int
-    visibility_ns: int
+    deadline: float
+    visibility_s: float
     found: VenueOrder | None = None
-    barrier_ns: int | None = None
+    barrier: float | None = None
     empty_sweeps: tuple[EmptySweep, ...] = ()
+
+    @property
+    def counts_from(self) -> float | None:
+        """When a sweep must begin at the earliest to count towards a negative; None before there is a barrier."""
+        return None if self.barrier is None else max(self.deadline, self.barrier) + self.visibility_s
+
+    def with_barrier(self, at: float) -> "Evidence":
+        """A later nonce of the key was accepted by `at`; the first such moment stays."""
+        return self if self.barrier is not None else replace(self, barrier=at)
+
+    def with_sweep(self, sweep: EmptySweep) -> "Evidence":
+        """One more look without a find. Looks that began too early can never count: forgetting them bounds the evidence."""
+        since = self.counts_from
+        kept = tuple(each for each in (*self.empty_sweeps, sweep) if since is None or each.began >= since)
+        return replace(self, empty_sweeps=kept[-2:] if since is None else (*kept[:1], *kept[1:][-1:]))
 
 
 @dataclass(frozen=True)
@@ -43,22 +59,22 @@ class NotPlaced:
 
 @dataclass(frozen=True)
 class AskAgain:
-    """Nothing is proved yet; a sweep that begins at `at_ns` or later can count towards a negative."""
+    """Nothing is proved yet; a sweep that begins at `at` or later can count towards a negative."""
 
-    at_ns: int
+    at: float
 
 
 Verdict = Placed | NotPlaced | AskAgain
 
 
-def judge(evidence: Evidence, now_ns: int) -> Verdict:
-    """The verdict the evidence allows at `now_ns`. A positive outranks everything."""
+def judge(evidence: Evidence, now: float) -> Verdict:
+    """The verdict the evidence allows at `now`. A positive outranks everything."""
     if evidence.found is not None:
         return Placed(evidence.found)
-    if evidence.barrier_ns is None:
-        return AskAgain(now_ns)
-    settled_ns = max(evidence.deadline_ns, evidence.barrier_ns) + evidence.visibility_ns
-    counting = sorted((s for s in evidence.empty_sweeps if s.began_ns >= settled_ns), key=lambda s: s.began_ns)
-    if counting and any(later.began_ns >= counting[0].ended_ns for later in counting[1:]):
+    since = evidence.counts_from
+    if since is None:
+        return AskAgain(now)
+    counting = sorted((sweep for sweep in evidence.empty_sweeps if sweep.began >= since), key=lambda each: each.began)
+    if counting and any(later.began >= counting[0].ended for later in counting[1:]):
         return NotPlaced()
-    return AskAgain(max(settled_ns, now_ns))
+    return AskAgain(max(since, now))

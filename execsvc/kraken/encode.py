@@ -39,11 +39,9 @@ def add_order(order: Order, instrument: Instrument, deadline_ns: int) -> dict[st
     return params
 
 
-def cancel_order(order: Order) -> dict[str, str]:
+def cancel_order(venue_order_id: str, venue_client_id: str) -> dict[str, str]:
     """CancelOrder: by txid where it is known, else by our own id."""
-    if order.venue_order_id:
-        return {"txid": order.venue_order_id}
-    return {"cl_ord_id": order.venue_client_id}
+    return {"txid": venue_order_id} if venue_order_id else {"cl_ord_id": venue_client_id}
 
 
 def pair(instrument: Instrument) -> str:

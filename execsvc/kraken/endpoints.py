@@ -33,6 +33,11 @@ class Endpoint:
     rank: Rank = Rank.READ
 
     @property
+    def name(self) -> str:
+        """Kraken's name of it, such as AddOrder."""
+        return self.path.rsplit("/", 1)[-1]
+
+    @property
     def signed(self) -> bool:
         """Whether the call needs the key."""
         return self.path.startswith("/0/private/")

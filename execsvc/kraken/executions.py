@@ -132,6 +132,7 @@ class ExecutionsSession:
             filled_quantity=_optional(row.cum_qty),
             filled_cost=_optional(row.cum_cost),
             added_fees=() if fill is None else fill.fees,
+            added_quantity=None if fill is None else fill.quantity,
             open_time_ns=stamp_ns(row.timestamp) if row.exec_type in _OPENING else None,
             reason=row.reason or row.cancel_reason or "",
         )
@@ -170,8 +171,9 @@ class ExecutionsSession:
         )
 
 
-def _at(row: wire.ExecutionData) -> int:
-    return stamp_ns(row.timestamp) or 0
+def _at(row: wire.ExecutionData) -> tuple[int, Decimal]:
+    """Fills of one moment are told by how far they filled their order."""
+    return stamp_ns(row.timestamp) or 0, row.cum_qty or Decimal(0)
 
 
 def _optional(value: Decimal | None) -> Decimal | None:

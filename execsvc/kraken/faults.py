@@ -81,11 +81,12 @@ def _rows(prefixes: str, reason: Reason, words: str, **rest: object) -> tuple[Ro
     return tuple(Row(prefix, reason, words, **rest) for prefix in prefixes.split("|"))  # type: ignore[arg-type]  # same fields as Row
 
 
+_NONCE_TEXT = "EAPI:Invalid nonce"
 _R = Reason
 TABLE: tuple[Row, ...] = (
     *_rows("EAPI:Invalid key|EAPI:Invalid signature", _R.VENUE_CREDENTIALS_REJECTED,
            "Kraken refuses the server's API key", alarm=Alarm.KEY_REFUSED),
-    Row("EAPI:Invalid nonce", _R.VENUE_UNREACHABLE, "Kraken refused the nonce",
+    Row(_NONCE_TEXT, _R.VENUE_UNREACHABLE, "Kraken refused the nonce",
         read=Move.RENONCE, order=Move.DOUBT, cancel=Move.RENONCE, alarm=Alarm.NONCE),
     *_rows("EAPI:Rate limit exceeded|EGeneral:Too many requests|EAuth:Rate limit exceeded|EAuth:Too many requests|"
            "Exceeded msg rate", _R.VENUE_RATE_LIMITED, "Kraken's rate limit was met", read=Move.AGAIN, wait_s=RATE_WAIT_S),
@@ -179,6 +180,11 @@ def of_unreadable(effect: Effect, why: str) -> Verdict:
 def of_transport(failure: NotSentError | ReplyLostError, effect: Effect) -> Verdict:
     """The verdict on a connection that failed."""
     return _verdict(NOT_SENT if isinstance(failure, NotSentError) else NO_ANSWER, effect, str(failure), None)
+
+
+def says_nonce(fault: Fault) -> bool:
+    """Whether what Kraken said is that a nonce was too low."""
+    return fault.metadata.get("venue_error", "").startswith(_NONCE_TEXT)
 
 
 def _of_text(text: str, effect: Effect, venue_ns: int) -> Verdict:

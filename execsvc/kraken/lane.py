@@ -1,7 +1,7 @@
 """One lane per key: what is signed goes out one at a time, in the order of its nonces (promises.md section 5).
 
 Cancels first, then trades, resolving, reads; first come, first served within a class; a resolve step that waited a second
-goes before trades, or a flood of orders would keep doubts open. A call that gets no answer holds the lane for its patience
+goes before trades, or a flood of orders would keep doubts open; the steps of one look wait that second once. A call that gets no answer holds the lane for its patience
 only; then the next one overtakes it over another connection, and the late one's nonce is dead. `LaneQueue` decides
 purely; `Lane` carries it out. Nonces and signatures are taken by whoever holds the lane (rest.py).
 """
@@ -30,6 +30,7 @@ class Ticket:
     rank: Rank
     since: float
     granted: bool = False
+    overtaken: bool = False  # its patience ran out: a later nonce may have arrived before its own
     turn: "asyncio.Future[None] | None" = None
 
 
@@ -70,7 +71,7 @@ class LaneQueue:
     def pick(self, now: float) -> Ticket | None:
         """Who goes next; it stays in the queue until removed."""
         resolving = self._waiting[Rank.RESOLVE]
-        aged = bool(resolving) and now - resolving[0].since >= self._ageing_s
+        aged = any(now - ticket.since >= self._ageing_s for ticket in resolving)
         order = (Rank.CANCEL, Rank.RESOLVE, Rank.TRADE, Rank.READ) if aged else tuple(Rank)
         return next((self._waiting[rank][0] for rank in order if self._waiting[rank]), None)
 
@@ -79,7 +80,7 @@ class Lane:
     """The lane of one key. `async with`-free on purpose: enter, then leave in `finally`."""
 
     def __init__(self, key_label: str, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
-        self._key_label = key_label
+        self.key_label = key_label
         self._clock = clock
         self._patience_s = patience_s
         self._queue = LaneQueue()
@@ -91,13 +92,13 @@ class Lane:
 
     def __repr__(self) -> str:
         state = "stopped" if self._stopped else "busy" if self._holder else "free"
-        return f"<Lane of {self._key_label} {state} {self._queue!r}>"
+        return f"<Lane of {self.key_label} {state} {self._queue!r}>"
 
     def states(self) -> tuple[LaneState, ...]:
         """One row per class."""
         until_ns = self._blocked[1] if self._blocked is not None and self._still_blocked() else None
         return tuple(
-            LaneState(self._key_label, rank.name.lower(), self._queue.depth(rank), until_ns, self._stopped is not None)
+            LaneState(self.key_label, rank.name.lower(), self._queue.depth(rank), until_ns, self._stopped is not None)
             for rank in Rank
         )
 
@@ -124,11 +125,15 @@ class Lane:
         finally:
             self._leave(ticket)
 
-    async def enter(self, rank: Rank, effect: Effect, by: float) -> Ticket:
-        """Waits for a turn. Raises Busy: LOCAL_RATE_LIMITED when full, a timeout at `by`; or why the lane is closed."""
+    async def enter(self, rank: Rank, effect: Effect, by: float, *, since: float | None = None) -> Ticket:
+        """Waits for a turn. Raises Busy: LOCAL_RATE_LIMITED when full, a timeout at `by`; or why the lane is closed.
+
+        `since`: the call is a step of something that has waited longer; ageing counts from there.
+        """
         self._raise_if_closed()
-        ticket = Ticket(rank, self._clock.monotonic())
-        if ticket.since >= by:
+        now = self._clock.monotonic()
+        ticket = Ticket(rank, now if since is None else since)
+        if now >= by:
             raise error_of(timed_out(effect))
         if self._holder is None and not len(self._queue):
             self._grant(ticket)
@@ -156,6 +161,8 @@ class Lane:
             if not ticket.granted and now >= by:
                 raise error_of(timed_out(effect))
             if not ticket.granted and now >= self._overtakes_at(ticket):
+                if self._holder is not None:
+                    self._holder.overtaken = True
                 self._grant_next(now)  # the holder's patience is over, whoever is next
 
     def _overtakes_at(self, ticket: Ticket) -> float:

@@ -4,7 +4,8 @@ The scale is nanoseconds. Our clock is a floor for new blocks, never the source:
 that runs more than an hour ahead of Kraken's is not believed, for one nonce of the year 2100 would burn the key.
 """
 
-from collections.abc import Awaitable
+from collections import deque
+from collections.abc import Awaitable, Callable
 
 from execsvc.domain.errors import Broken, Fault, Reason, refuse
 from execsvc.kraken.venuetime import VenueTime
@@ -13,6 +14,9 @@ from execsvc.ports import Clock, NonceBlocks, Tasks
 BLOCK_SIZE = 10_000
 FETCH_BELOW = 0.2  # of a block
 AHEAD_MAX_NS = 3600 * 1_000_000_000
+REFUSED_MAX = 4  # in a row: the key was used elsewhere with a finer scale, and asking on would earn a lockout
+TROUBLE_WINDOW_S = 60.0  # a second refusal within it: the key itself is looked at
+RANGES_MAX = 256  # of this life, remembered to tell our own nonces from another program's
 
 
 class Exhausted(Exception):
@@ -66,6 +70,11 @@ class Nonces:
         self._floor = 0
         self._last = 0
         self._drop_fetched = False
+        self._refused_in_row = 0
+        self._refused_at: float | None = None
+        self._before_us: int | None = None  # the high-water mark when this life began
+        self._ours: deque[range] = deque(maxlen=RANGES_MAX)
+        self.on_trouble: Callable[[], None] = _nobody
 
     def __repr__(self) -> str:
         return f"<Nonces {self._block!r}>"
@@ -104,6 +113,34 @@ class Nonces:
             self._floor = max(self._floor, reported)
             self.renew()
 
+    def accepted(self) -> None:
+        """Kraken took one of ours."""
+        self._refused_in_row = 0
+
+    def refused(self) -> bool:
+        """Kraken refused one of ours: go on with a fresh block. True when that happened too often in a row."""
+        self._refused_in_row += 1
+        self.renew()
+        now = self._clock.monotonic()
+        again = self._refused_at is not None and now - self._refused_at < TROUBLE_WINDOW_S
+        self._refused_at = now
+        if self._refused_in_row >= REFUSED_MAX:
+            return True
+        if again:
+            self.on_trouble()
+        return False
+
+    def foreign(self, reported: int) -> bool:
+        """Whether a nonce that Kraken has seen of this key can only be another program's.
+
+        Of a key never used here before, nothing is known: whatever was seen of it belongs to its past.
+        """
+        if self._before_us is None or reported <= self._before_us:
+            return False
+        if len(self._ours) == RANGES_MAX and reported < self._ours[0].start:
+            return False
+        return not any(reported in block for block in self._ours)
+
     def _fetched(self) -> Awaitable[None]:
         if self._fetch is None:
             self._fetch = self._tasks.start("kraken nonce block", self._reserve())
@@ -111,7 +148,11 @@ class Nonces:
 
     async def _reserve(self) -> None:
         try:
-            reserved = await self._blocks.reserve(self._fingerprint, await self._reserve_above(), BLOCK_SIZE)
+            above = await self._reserve_above()
+            if not self._ours:
+                self._before_us = await self._blocks.high_water(self._fingerprint)
+            reserved = await self._blocks.reserve(self._fingerprint, above, BLOCK_SIZE)
+            self._ours.append(reserved)
             if not self._drop_fetched:
                 self._ahead = NonceBlock(reserved)
         finally:
@@ -126,3 +167,7 @@ class Nonces:
         if await self._blocks.high_water(self._fingerprint) is None:
             raise refuse(Reason.CLOCK_UNTRUSTED, "Kraken's clock is not known yet and this key was never used here")
         return self._floor
+
+
+def _nobody() -> None:
+    """Until somebody wants to hear of it."""

@@ -4,19 +4,16 @@ A placement is one POST and never repeated; what becomes of it is a value (promi
 deadline it carries is in Kraken's own clock, on the early side of what is known of that clock.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from math import ceil
 
-from msgspec import Raw
-
-from execsvc.domain.account import Balance, Fill, FillQuery, KeyFacts
-from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.account import Balance, Fill, FillQuery
+from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason, error_of
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order, VenueOrder
-from execsvc.kraken import decode, encode, wire
+from execsvc.domain.story import Step
+from execsvc.kraken import decode, encode, faults, wire
 from execsvc.kraken.endpoints import (
-    ADD_ORDER,
     API_KEY_INFO,
     BALANCE_EX,
     CANCEL_ORDER,
@@ -25,42 +22,38 @@ from execsvc.kraken.endpoints import (
     WEBSOCKETS_TOKEN,
 )
 from execsvc.kraken.executions import ExecutionsSession
-from execsvc.kraken.faults import Move, Verdict
 from execsvc.kraken.lane import Lane
 from execsvc.kraken.names import Names
 from execsvc.kraken.nonce import Nonces
+from execsvc.kraken.placing import DEADLINE_FLOOR_S, Placing
 from execsvc.kraken.public import read_clock
 from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
-from execsvc.kraken.refusals import explained
-from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, NothingSent, PublicRest, SignedRest
+from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, PublicRest, SignedRest, key_used_elsewhere
 from execsvc.kraken.signing import Hidden, Signer
 from execsvc.kraken.stream import Session, Stream
 from execsvc.kraken.sweep import Sweeper
 from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import (
-    Accepted,
     CancelFoundNothing,
     CancelOutcome,
     CancelTaken,
     Clock,
+    ClockReading,
     Entropy,
     Http,
+    KeyCheck,
     LaneState,
     NonceBlocks,
     Placement,
     PrivateEvent,
-    RefusedByVenue,
     Sighting,
     Tasks,
-    Unknown,
-    Unsent,
     WsDialer,
 )
 from execsvc.telemetry import Telemetry
 
-DEADLINE_FLOOR_S = 2.0  # Kraken's least on REST (kraken.md 2.4, uncertain)
-CONFIRM_S = 5.0
 CLOCK_TIMEOUT_S = 1.0
+CLOCK_STEP_NS = 250_000_000  # our wall clock moved this much against the monotonic one: it was set
 TOKEN_TIMEOUT_S = 10.0
 QUERY_IDS_MAX = 50
 HISTORY_ROWS = 50
@@ -98,8 +91,8 @@ class KrakenPrivate:
         self._clock = clock
         self._names = names
         self._venue_time = venue_time
-        self._deadline_floor_s = deadline_floor_s
         self._silent_after_s = silent_after_s
+        self._started_ns = clock.wall_ns() - int(clock.monotonic() * 1e9)
         self._lane = Lane(key_label, clock, patience_s=trade_patience_s)
         self._nonces = Nonces(
             fingerprint=signer.fingerprint, blocks=nonces, clock=clock, tasks=tasks, venue_time=venue_time
@@ -117,10 +110,20 @@ class KrakenPrivate:
             entropy=entropy,
             telemetry=telemetry,
             venue_time=venue_time,
+            tasks=tasks,
             trade_patience_s=trade_patience_s,
             read_patience_s=read_patience_s,
         )
         self._sweeper = Sweeper(self._rest, names, clock, venue_time)
+        self._placing = Placing(
+            rest=self._rest,
+            sweeper=self._sweeper,
+            names=names,
+            clock=clock,
+            tasks=tasks,
+            venue_time=venue_time,
+            deadline_floor_s=deadline_floor_s,
+        )
         self._stream: Stream[PrivateEvent] = Stream(
             name=f"kraken executions {account}",
             url=ws_auth_url,
@@ -145,34 +148,25 @@ class KrakenPrivate:
 
     # ---- orders -------------------------------------------------------------------------------------------------
 
-    async def place(self, order: Order, instrument: Instrument, by: float) -> Placement:
-        """One POST, never repeated. `by` bounds the wait for a turn, not for the answer."""
+    async def place(
+        self,
+        order: Order,
+        instrument: Instrument,
+        by: float,
+        *,
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> Placement:
+        """One POST, never repeated. `by` becomes Kraken's `deadline`; it bounds the wait for a turn, not for the answer."""
         await self._know_clock(by)
-        deadline_ns = self._venue_time.earliest_ns(order.entry_deadline_ns)
-        turn_by = min(by, self._clock.monotonic() + self._left_s(deadline_ns) - self._deadline_floor_s)
-        params = encode.add_order(order, instrument, deadline_ns)
-        self._sweeper.remember(order.venue_client_id)
-        try:
-            answer = await self._rest.once(ADD_ORDER, params, turn_by, lambda: self._too_late(deadline_ns))
-        except (Busy, Declined) as refusal:
-            return Unsent(self._unsent(refusal.fault, deadline_ns))
-        match answer:
-            case Raw():
-                return _accepted(answer)
-            case NothingSent(fault):
-                return Unsent(fault.with_metadata(id_used="false"))
-            case Verdict(move=Move.TELL, fault=fault):
-                return RefusedByVenue(explained(fault, order, instrument, self._names))
-            case Verdict(move=Move.CONFIRM, fault=fault):
-                return await self._confirmed(order, fault)
-            case Verdict(fault=fault):
-                return Unknown(fault.message)
+        return await self._placing.place(order, instrument, by, forbidden=forbidden, note=note)
 
-    async def cancel(self, order: Order, by: float) -> CancelOutcome:
+    async def cancel(self, venue_order_id: str, venue_client_id: str, by: float) -> CancelOutcome:
         """Repeated inside until `by`. Raises Busy when Kraken gave no answer by then, Declined when the key may not."""
         await self._know_clock(by)
+        params = encode.cancel_order(venue_order_id, venue_client_id)
         try:
-            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, encode.cancel_order(order), by))
+            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, params, by))
         except Declined as failure:
             if failure.reason is Reason.ORDER_NOT_FOUND:
                 return CancelFoundNothing()
@@ -220,54 +214,37 @@ class KrakenPrivate:
         fills = (decode.fill(fill_id, row, account, self._names, now_ns) for fill_id, row in rows[: query.size])
         return tuple(fill for fill in fills if _asked_for(fill, query)), total
 
-    async def key_facts(self, by: float) -> KeyFacts:
-        """GetApiKeyInfo; a reported nonce above ours makes the next ones start above it."""
+    async def check_key(self, by: float) -> KeyCheck:
+        """GetApiKeyInfo; a reported nonce above ours makes the next ones start above it.
+
+        Raises Declined when the nonces are refused although they are fresh: the key saw a finer scale, or another user.
+        """
         await self._know_clock(by)
-        facts = decode.key_facts(await self._rest.call(API_KEY_INFO, {}, by))
+        try:
+            facts = decode.key_facts(await self._rest.call(API_KEY_INFO, {}, by))
+        except Busy as failure:
+            if faults.says_nonce(failure.fault):
+                raise error_of(key_used_elsewhere(failure.fault)) from None
+            raise
+        accepted = self._clock.monotonic()
+        foreign = facts.nonce if facts.nonce is not None and self._nonces.foreign(facts.nonce) else None
         if facts.nonce is not None:
             self._nonces.rebase(facts.nonce)
-        return facts
+        return KeyCheck(facts, accepted, foreign)
+
+    def clock(self) -> ClockReading | None:
+        """Kraken's clock against ours, as known now."""
+        return self._venue_time.reading(self._clock.wall_ns()) if self._venue_time.known else None
+
+    def on_nonce_trouble(self, heard: Callable[[], None]) -> None:
+        """Calls `heard` when nonces are refused twice within a minute: the key wants looking at."""
+        self._nonces.on_trouble = heard
 
     def events(self) -> AsyncIterator[PrivateEvent]:
         """The private stream, dialling again by itself, for ever. One reader."""
         return self._stream.events()
 
     # ---- parts --------------------------------------------------------------------------------------------------
-
-    def _unsent(self, fault: Fault, deadline_ns: int) -> Fault:
-        if fault.reason is Reason.DEADLINE_TOO_SHORT:
-            fault = self._too_late(deadline_ns) or fault.with_metadata(least=self._least())
-        return fault.with_metadata(id_used="false")
-
-    def _left_s(self, deadline_ns: int) -> float:
-        return (deadline_ns - self._venue_time.venue_ns(self._clock.wall_ns())) / 1e9
-
-    def _too_late(self, deadline_ns: int) -> Fault | None:
-        left_s = self._left_s(deadline_ns)
-        if left_s >= self._deadline_floor_s:
-            return None
-        least = self._least()
-        return Fault(
-            Reason.DEADLINE_TOO_SHORT,
-            f"{max(0.0, left_s):.3f} s are left for the order to enter, {least} is the least: nothing was sent",
-            {"least": least},
-        )
-
-    def _least(self) -> str:
-        """Kraken's least, and what is not known of its clock on top."""
-        uncertainty_s = self._venue_time.reading(self._clock.wall_ns()).uncertainty_s
-        return f"{ceil((self._deadline_floor_s + uncertainty_s) * 1000) / 1000:g}s"
-
-    async def _confirmed(self, order: Order, fault: Fault) -> Placement:
-        """Kraken says the deadline passed: true by contract, yet told only after one look by id."""
-        try:
-            seen = await self._sweeper.sweep(frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S)
-        except (Busy, Declined, ProtocolBroken) as failure:
-            return Unknown(f"{fault.message}; not confirmed: {failure.fault.message}")
-        report = seen.found.get(order.venue_client_id)
-        return (
-            RefusedByVenue(fault.with_metadata(id_used="true")) if report is None else Accepted(report.venue_order_id)
-        )
 
     async def _queried(self, txids: tuple[str, ...], by: float) -> list[VenueOrder]:
         """One call; where an unknown id spoils it for all (kraken.md 2.3, uncertain), the ids are halved."""
@@ -284,11 +261,15 @@ class KrakenPrivate:
         return [rows[txid] for txid in txids if txid in rows]
 
     async def _know_clock(self, by: float) -> None:
-        """Kraken's clock is read before the first signed call: deadlines and the first nonce lean on it."""
+        """Kraken's clock is read before the first signed call, and anew when ours was stepped: deadlines lean on it."""
+        now, wall_ns = self._clock.monotonic(), self._clock.wall_ns()
+        started_ns = wall_ns - int(now * 1e9)
+        if abs(started_ns - self._started_ns) > CLOCK_STEP_NS:
+            self._venue_time.forget()
+        self._started_ns = started_ns  # NTP's slow corrections add up and are no step
         if not self._venue_time.known:
             with suppress(Busy, Declined, ProtocolBroken):
-                soon = min(by, self._clock.monotonic() + CLOCK_TIMEOUT_S)
-                await read_clock(self._public, self._venue_time, self._clock, soon)
+                await read_clock(self._public, self._venue_time, self._clock, min(by, now + CLOCK_TIMEOUT_S))
 
     async def _open_session(self) -> Session[PrivateEvent]:
         by = self._clock.monotonic() + TOKEN_TIMEOUT_S
@@ -296,13 +277,6 @@ class KrakenPrivate:
         token = decode.socket_token(await self._rest.call(WEBSOCKETS_TOKEN, {}, by))
         pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
         return ExecutionsSession(token=token, account=self._account, names=self._names, pulse=pulse)
-
-
-def _accepted(result: Raw) -> Placement:
-    try:
-        return Accepted(decode.placed(result))
-    except ProtocolBroken as failure:
-        return Unknown(failure.fault.message)
 
 
 def _span(query: FillQuery) -> dict[str, str]:

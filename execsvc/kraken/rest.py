@@ -4,33 +4,33 @@ The nonce is taken while the lane is held, so the order of nonces is the order o
 attempt, whose outcome is a value. Nothing of our trace is sent to Kraken.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from functools import partial
 
 from msgspec import Raw
-from opentelemetry.trace import Span
 
-from execsvc.domain.errors import Fault, ProtocolBroken, Reason, error_of
-from execsvc.kraken import faults, wire
+from execsvc.domain.errors import Fault, Reason, error_of
+from execsvc.domain.story import Step, StepKind
+from execsvc.kraken import faults
 from execsvc.kraken.encode import form
 from execsvc.kraken.endpoints import Effect, Endpoint, Rank
+from execsvc.kraken.envelope import Envelopes
 from execsvc.kraken.faults import Alarm, Verdict
-from execsvc.kraken.lane import Lane
+from execsvc.kraken.lane import Lane, Ticket
 from execsvc.kraken.nonce import Nonces
 from execsvc.kraken.retry import persist, timed_out
 from execsvc.kraken.signing import Signer
 from execsvc.kraken.slots import Slots
 from execsvc.kraken.venuetime import VenueTime
-from execsvc.ports import Clock, Entropy, Http, NotSentError, ReplyLostError
+from execsvc.ports import Clock, Entropy, Http, NotSentError, Tasks
 from execsvc.telemetry import Spans, Telemetry, tell
 
 TRADE_PATIENCE_S = 2.0
 READ_PATIENCE_S = 10.0
-NONCES_REFUSED_MAX = 4  # in a row: the key was used elsewhere with a finer scale, and asking on would earn a lockout
-_OWN_BUGS = frozenset({Reason.VENUE_RATE_LIMITED, Reason.VENUE_REFUSED_ARGUMENTS})
-
-_envelope = wire.decoder(wire.Envelope)
+LATE_REPLY_S = 30.0  # after sending, an order's answer still counts (promises.md section 4)
+WAIT_WORTH_TELLING_S = 0.001
+OVERDUE_MAX = 64  # answers awaited beyond the patience at once: each holds a connection
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,20 @@ class NothingSent:
     """A placement of which no byte left us."""
 
     fault: Fault
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A placement whose answer did not come within the patience; `answer()` is what it says if it still comes."""
+
+    answer: Callable[[], Awaitable[Raw | Verdict | NothingSent]]
+
+
+@dataclass(frozen=True)
+class _Signed:
+    nonce: int
+    body: bytes
+    headers: Mapping[str, str]
 
 
 class PublicRest:
@@ -54,7 +68,7 @@ class PublicRest:
         venue_time: VenueTime,
         patience_s: float = READ_PATIENCE_S,
     ) -> None:
-        self._wire = _Wire(base_url, http, clock, telemetry, venue_time)
+        self._wire = Envelopes(base_url, http, clock, telemetry, venue_time)
         self._clock = clock
         self._chance = entropy.branch("public rest")
         self._patience_s = patience_s
@@ -93,10 +107,11 @@ class SignedRest:
         entropy: Entropy,
         telemetry: Telemetry,
         venue_time: VenueTime,
+        tasks: Tasks,
         trade_patience_s: float = TRADE_PATIENCE_S,
         read_patience_s: float = READ_PATIENCE_S,
     ) -> None:
-        self._wire = _Wire(base_url, http, clock, telemetry, venue_time)
+        self._wire = Envelopes(base_url, http, clock, telemetry, venue_time)
         self._signer = signer
         self._lane = lane
         self._nonces = nonces
@@ -104,143 +119,153 @@ class SignedRest:
         self._chance = entropy.branch("signed rest")
         self._telemetry = telemetry
         self._patience_s = dict.fromkeys(Rank, trade_patience_s) | {Rank.READ: read_patience_s}
-        self._nonces_refused = 0
+        self._tasks = tasks
+        self._overdue = 0
 
-    async def call(self, endpoint: Endpoint, params: Mapping[str, str], by: float) -> Raw:
-        """The `result` of a read or cancel, asked for until `by`. Raises Busy, Declined or ProtocolBroken."""
+    async def call(
+        self, endpoint: Endpoint, params: Mapping[str, str], by: float, *, since: float | None = None
+    ) -> Raw:
+        """The `result` of a read or cancel, asked for until `by`. Raises Busy, Declined or ProtocolBroken.
+
+        `since`: when what this call is a step of began to wait for the lane; else now.
+        """
 
         async def attempt() -> Raw | Verdict:
             try:
-                return await self._attempt(endpoint, params, by, _never_late)
+                return await self._attempt(endpoint, params, by, since)
             except NotSentError as failure:
                 return faults.of_transport(failure, endpoint.effect)
 
         return await persist(attempt, endpoint.effect, by, self._clock, self._chance)
 
     async def once(
-        self, endpoint: Endpoint, params: Mapping[str, str], by: float, late: Callable[[], Fault | None]
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, str],
+        by: float,
+        *,
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> Raw | Verdict | NothingSent | Overdue:
+        """One attempt, never repeated. `forbidden` is asked last before the bytes leave: a fault means they must not.
+
+        The lane is held for the patience only; an answer that takes longer is still read, up to LATE_REPLY_S after sending.
+        Raises Busy or Declined when nothing was sent: the turn did not come, no nonce could be had, or it was forbidden.
+        """
+        ticket = await self._turn(endpoint, by, note)
+        with self._lane.holding(ticket):
+            request = await self._signed(endpoint, params)
+            fault = forbidden()
+            if fault is not None:
+                raise error_of(fault)
+            patience_s = self._patience_s[endpoint.rank]
+            timeout_s = LATE_REPLY_S if self._overdue < OVERDUE_MAX else patience_s
+            sent = self._clock.monotonic()
+            note(
+                Step(
+                    self._clock.wall_ns(),
+                    StepKind.SENT,
+                    f"{endpoint.name} left for Kraken.",
+                )
+            )
+            exchange = self._tasks.start(f"kraken {endpoint.name}", self._exchanged(endpoint, request, timeout_s))
+            try:
+                async with self._clock.timeout_at(sent + patience_s):
+                    answer = await exchange
+            except TimeoutError:
+                ticket.overtaken = True  # whoever comes next has a higher nonce
+                return Overdue(partial(self._late, exchange, ticket))
+        self._telemetry.order_seconds.record(self._clock.monotonic() - sent, {"stage": "wire"})
+        self._heed(answer, ticket)
+        note(self._answered(answer, sent))
+        return answer
+
+    async def _late(
+        self, exchange: Awaitable[Raw | Verdict | NothingSent], ticket: Ticket
     ) -> Raw | Verdict | NothingSent:
-        """One attempt, never repeated. `late` is asked when the turn has come: a fault means it must not go out."""
+        self._overdue += 1
         try:
-            return await self._attempt(endpoint, params, by, late)
+            answer = await exchange
+        finally:
+            self._overdue -= 1
+        self._heed(answer, ticket)
+        return answer
+
+    async def _exchanged(self, endpoint: Endpoint, request: "_Signed", timeout_s: float) -> Raw | Verdict | NothingSent:
+        try:
+            return await self._wire.exchange(
+                endpoint, "POST", endpoint.path, request.headers, request.body, timeout_s, nonce=request.nonce
+            )
         except NotSentError as failure:
             return NothingSent(faults.of_transport(failure, endpoint.effect).fault)
 
+    def _answered(self, answer: Raw | Verdict | NothingSent, sent: float) -> Step:
+        now_ns, took_ns = self._clock.wall_ns(), int((self._clock.monotonic() - sent) * 1e9)
+        match answer:
+            case NothingSent(fault):
+                return Step(now_ns, StepKind.ANSWERED, "No connection came about.", took_ns=took_ns, fault=fault)
+            case Verdict(fault=fault):
+                return Step(now_ns, StepKind.ANSWERED, f"{fault.message}.", took_ns=took_ns, fault=fault)
+            case _:
+                return Step(now_ns, StepKind.ANSWERED, "Kraken answered.", took_ns=took_ns)
+
     async def _attempt(
-        self, endpoint: Endpoint, params: Mapping[str, str], by: float, late: Callable[[], Fault | None]
+        self, endpoint: Endpoint, params: Mapping[str, str], by: float, since: float | None
     ) -> Raw | Verdict:
-        with self._telemetry.span(
-            Spans.LANE, {"execsvc.lane": endpoint.rank.name.lower(), "execsvc.lane.queue_depth": self._lane.depth()}
-        ) as span:
-            began = self._clock.monotonic()
-            ticket = await self._lane.enter(endpoint.rank, endpoint.effect, by)
-            waited_s = self._clock.monotonic() - began
-            tell(span, {"execsvc.lane.wait_s": waited_s})
+        ticket = await self._turn(endpoint, by, None, since)
         with self._lane.holding(ticket):
-            fault = late()
-            if fault is not None:
-                raise error_of(fault)
-            nonce = await self._nonces.next()
-            body = form(params, nonce)
-            headers = self._signer.sign(endpoint.path, nonce, body)
+            request = await self._signed(endpoint, params)
             timeout_s = self._patience_s[endpoint.rank]
             if endpoint.effect is Effect.READ:
                 timeout_s = max(0.05, min(timeout_s, by - self._clock.monotonic()))
-            sent = self._clock.monotonic()
-            answer = await self._wire.exchange(endpoint, "POST", endpoint.path, headers, body, timeout_s, nonce=nonce)
-        if endpoint.effect is Effect.ORDER:
-            self._telemetry.order_seconds.record(waited_s, {"stage": "wait"})
-            self._telemetry.order_seconds.record(self._clock.monotonic() - sent, {"stage": "wire"})
-        self._heed(answer)
+            answer = await self._wire.exchange(
+                endpoint, "POST", endpoint.path, request.headers, request.body, timeout_s, nonce=request.nonce
+            )
+        self._heed(answer, ticket)
         return answer
 
-    def _heed(self, answer: Raw | Verdict) -> None:
-        """What one answer says about the key as a whole."""
+    async def _turn(
+        self, endpoint: Endpoint, by: float, note: Callable[[Step], None] | None, since: float | None = None
+    ) -> Ticket:
+        lane = endpoint.rank.name.lower()
+        with self._telemetry.span(
+            Spans.LANE, {"execsvc.lane": lane, "execsvc.lane.queue_depth": self._lane.depth()}
+        ) as span:
+            began = self._clock.monotonic()
+            ticket = await self._lane.enter(endpoint.rank, endpoint.effect, by, since=since)
+            waited_s = self._clock.monotonic() - began
+            tell(span, {"execsvc.lane.wait_s": waited_s})
+        if note is not None:
+            self._telemetry.order_seconds.record(waited_s, {"stage": "wait"})
+            if waited_s >= WAIT_WORTH_TELLING_S:
+                text = f"It waited for its turn in the lane of key {self._lane.key_label}."
+                note(Step(self._clock.wall_ns(), StepKind.WAITED, text, took_ns=int(waited_s * 1e9), waited_for=lane))
+        return ticket
+
+    async def _signed(self, endpoint: Endpoint, params: Mapping[str, str]) -> "_Signed":
+        """Under the lane: the order of nonces is the order of sending."""
+        nonce = await self._nonces.next()
+        body = form(params, nonce)
+        return _Signed(nonce, body, self._signer.sign(endpoint.path, nonce, body))
+
+    def _heed(self, answer: Raw | Verdict | NothingSent, ticket: Ticket) -> None:
+        """What one answer says about the key as a whole. A call that was overtaken has a dead nonce: that is no alarm."""
         if not isinstance(answer, Verdict):
-            self._nonces_refused = 0
+            if isinstance(answer, Raw):
+                self._nonces.accepted()
             return
         if answer.alarm is Alarm.KEY_REFUSED:
             self._lane.stop(Fault(Reason.VENUE_CREDENTIALS_REJECTED, answer.fault.message, answer.fault.metadata))
         elif answer.alarm is Alarm.LOCKED_OUT:
             self._lane.block(faults.LOCKOUT_S, Fault(Reason.VENUE_LOCKED_OUT, answer.fault.message))
-        elif answer.alarm is Alarm.NONCE:
+        elif answer.alarm is Alarm.NONCE and not ticket.overtaken:
             self._telemetry.nonce_rejections.add(1)
-            self._nonces_refused += 1
-            self._nonces.renew()
-            if self._nonces_refused >= NONCES_REFUSED_MAX:
-                self._lane.stop(_key_used_elsewhere(answer.fault))
+            if self._nonces.refused():
+                self._lane.stop(key_used_elsewhere(answer.fault))
 
 
-class _Wire:
-    """One request and its envelope, under its span."""
-
-    def __init__(self, base_url: str, http: Http, clock: Clock, telemetry: Telemetry, venue_time: VenueTime) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._server = urlsplit(base_url).hostname or ""
-        self._http = http
-        self._clock = clock
-        self._telemetry = telemetry
-        self._venue_time = venue_time
-
-    async def exchange(
-        self,
-        endpoint: Endpoint,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float,
-        *,
-        nonce: int | None = None,
-    ) -> Raw | Verdict:
-        """The result or the verdict. NotSentError passes: only the caller knows what it means there."""
-        attributes = {
-            "http.request.method": method,
-            "server.address": self._server,
-            "url.path": endpoint.path,
-            "execsvc.lane": endpoint.rank.name.lower(),
-        }
-        with self._telemetry.client_span(f"kraken {method} {endpoint.path}", attributes) as span:
-            if nonce is not None:
-                tell(span, {"execsvc.nonce.age_s": (self._clock.wall_ns() - nonce) / 1e9})
-            try:
-                reply = await self._http.send(method, self._base_url + path, headers, body, timeout_s)
-            except ReplyLostError as failure:
-                answer: Raw | Verdict = faults.of_transport(failure, endpoint.effect)
-            else:
-                tell(span, {"http.response.status_code": reply.status})
-                retry_after = reply.headers.get("Retry-After", "")
-                answer = faults.of_status(reply.status, endpoint.effect, retry_after) or self._opened(
-                    reply.body, endpoint.effect
-                )
-            self._note(span, answer)
-        return answer
-
-    def _opened(self, body: bytes, effect: Effect) -> Raw | Verdict:
-        try:
-            envelope = _envelope(body)
-        except ProtocolBroken as failure:
-            return faults.of_unreadable(effect, failure.fault.message)
-        verdict = faults.of_texts(envelope.error, effect, self._venue_time.venue_ns(self._clock.wall_ns()))
-        if verdict is not None:
-            return verdict
-        if not bytes(envelope.result):
-            return faults.of_unreadable(effect, "the answer has neither error nor result")
-        return envelope.result
-
-    def _note(self, span: Span, answer: Raw | Verdict) -> None:
-        if not isinstance(answer, Verdict):
-            return
-        tell(span, {"execsvc.venue_error": answer.fault.message, "execsvc.reason": answer.fault.reason.name})
-        if answer.fault.reason in _OWN_BUGS:
-            self._telemetry.own_bugs.add(1, {"reason": answer.fault.reason.name})
-
-
-def _never_late() -> Fault | None:
-    return None
-
-
-def _key_used_elsewhere(fault: Fault) -> Fault:
+def key_used_elsewhere(fault: Fault) -> Fault:
+    """Why a key whose nonces keep being refused is not asked with any more: probing upwards would earn a lockout."""
     return Fault(
         Reason.VENUE_CREDENTIALS_REJECTED,
         "Kraken keeps refusing this key's nonces: another program uses it, or used a finer scale; make a new key",

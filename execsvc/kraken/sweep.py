@@ -8,6 +8,7 @@ A look that cannot be finished raises: it proves nothing.
 from collections import OrderedDict
 from collections.abc import Mapping
 
+from execsvc.domain.errors import Busy, Declined, ProtocolBroken
 from execsvc.domain.order import VenueOrder
 from execsvc.kraken import decode, wire
 from execsvc.kraken.endpoints import SWEEP_CLOSED, SWEEP_OPEN
@@ -40,33 +41,48 @@ class Sweeper:
             self._sent.popitem(last=False)
 
     async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """One full look. Raises Busy, Declined or ProtocolBroken when any part of it failed."""
-        look = _Look(self._rest, self._names, self._clock, by)
-        began_ns = self._clock.wall_ns()
+        """One full look. Ids asked for singly count each by itself; raises Busy, Declined or ProtocolBroken when none does."""
+        began = self._clock.monotonic()
+        look = _Look(self._rest, self._names, self._clock, by, began)
         wanted = sorted(wire_ids)
         # Ids sent before this process began have no known age: they are asked for one by one, however many.
         if not wanted or (len(wanted) > FILTERED_MAX and all(each in self._sent for each in wanted)):
-            since_ns = min((self._sent[each] for each in wanted), default=began_ns) - _MARGIN_NS
+            since_ns = min((self._sent[each] for each in wanted), default=self._clock.wall_ns()) - _MARGIN_NS
             await look.through_all(wire_ids, self._venue_time.venue_ns(since_ns))
+            looked_for = wire_ids
         else:
-            for each in wanted:
-                await look.one(each)
+            looked_for = await look.one_by_one(wanted)
         found = {wire_id: report for wire_id, report in look.found.items() if wire_id in wire_ids}
-        return Sighting(began_ns, self._clock.wall_ns(), look.barrier_ns or began_ns, found)
+        ended = self._clock.monotonic()
+        return Sighting(began, ended, ended if look.barrier is None else look.barrier, found, looked_for)
 
 
 class _Look:
     """One sweep under way."""
 
-    def __init__(self, rest: SignedRest, names: Names, clock: Clock, by: float) -> None:
+    def __init__(self, rest: SignedRest, names: Names, clock: Clock, by: float, began: float) -> None:
         self._rest = rest
         self._names = names
         self._clock = clock
         self._by = by
+        self._began = began
         self.found: dict[str, VenueOrder] = {}
-        self.barrier_ns: int | None = None
+        self.barrier: float | None = None
 
-    async def one(self, wire_id: str) -> None:
+    async def one_by_one(self, wire_ids: list[str]) -> frozenset[str]:
+        """Each id by itself; those whose look was finished before one failed. Raises when none was."""
+        done: list[str] = []
+        for wire_id in wire_ids:
+            try:
+                await self._one(wire_id)
+            except (Busy, Declined, ProtocolBroken):
+                if not done:
+                    raise
+                break
+            done.append(wire_id)
+        return frozenset(done)
+
+    async def _one(self, wire_id: str) -> None:
         """Filtered by the id, first open, then closed."""
         if wire_id in self.found:
             return
@@ -94,18 +110,18 @@ class _Look:
         raise wire.broken(f"closed orders go on past {seen} rows and no filter holds")
 
     async def _open(self, params: Mapping[str, str]) -> None:
-        result = await self._rest.call(SWEEP_OPEN, params, self._by)
+        result = await self._rest.call(SWEEP_OPEN, params, self._by, since=self._began)
         self._take(decode.open_orders(result, self._names))
 
     async def _closed(self, params: Mapping[str, str]) -> tuple[int, int | None]:
-        result = await self._rest.call(SWEEP_CLOSED, params, self._by)
+        result = await self._rest.call(SWEEP_CLOSED, params, self._by, since=self._began)
         rows, count = decode.closed_orders(result, self._names)
         self._take(rows)
         return len(rows), count
 
     def _take(self, rows: Mapping[str, VenueOrder]) -> None:
-        if self.barrier_ns is None:
-            self.barrier_ns = self._clock.wall_ns()
+        if self.barrier is None:
+            self.barrier = self._clock.monotonic()
         for report in rows.values():
             if report.venue_client_id:
                 self.found.setdefault(report.venue_client_id, report)

@@ -39,6 +39,10 @@ class VenueTime:
         """Whether any stamp was seen."""
         return self._bounds is not None
 
+    def forget(self) -> None:
+        """Our clock was set: what is known of the difference holds no more."""
+        self._bounds = None
+
     def observe(self, *, sent_ns: int, received_ns: int, earliest_ns: int, latest_ns: int) -> None:
         """Kraken's clock stood between `earliest_ns` and `latest_ns` at some moment between our sent and received."""
         fresh = _Bounds(earliest_ns - received_ns, latest_ns - sent_ns, received_ns)

@@ -6,7 +6,9 @@ of the same Clock after which the answer is of no use.
 """
 
 from execsvc.ports.store import (
+    Facts,
     Fresh,
+    Housekeeping,
     Journal,
     JournalEntry,
     Known,
@@ -21,6 +23,7 @@ from execsvc.ports.venue import (
     CancelTaken,
     ClockReading,
     ExecutionSeen,
+    KeyCheck,
     LaneState,
     OrdersSnapshot,
     Placement,
@@ -55,10 +58,13 @@ __all__ = [
     "ClockReading",
     "Entropy",
     "ExecutionSeen",
+    "Facts",
     "Fresh",
+    "Housekeeping",
     "Http",
     "Journal",
     "JournalEntry",
+    "KeyCheck",
     "Known",
     "LaneState",
     "Line",

@@ -10,6 +10,7 @@ from typing import Protocol
 from execsvc.domain.account import Fill
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.story import Step
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,20 @@ class Journal(Protocol):
     Every write is committed (fsync) before it returns; writes queued at once share one commit.
     """
 
-    async def begin(self, intent: Intent, now_ns: int) -> Fresh | Known:
+    async def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """Makes the intent durable. A NEVER_SENT order of the same content starts its next attempt (Fresh).
+
+        `steps` are what led to it, for the order's story; they and a JOURNALED step are kept with a Fresh order only.
 
         Raises Conflict(CLIENT_ORDER_ID_REUSED) with both content hashes when the id stands for other content.
         """
         ...
 
-    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int) -> Order:
-        """Folds the event into the order and commits; a no-news event writes nothing. Raises Broken as apply() does."""
+    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
+        """Folds the event into the order and commits; a no-news event writes nothing but `steps`. Raises Broken as apply().
+
+        The order's story grows by `steps`, then by the event's own step (domain/story.py) where it was news.
+        """
         ...
 
     async def record_fill(
@@ -74,6 +80,10 @@ class Journal(Protocol):
 
     async def get(self, key: OrderKey) -> Order | None:
         """One order."""
+        ...
+
+    async def story(self, key: OrderKey) -> tuple[Step, ...]:
+        """The order's durable steps, oldest first; empty for an order that is not known, or whose story was dropped."""
         ...
 
     async def find(self, account: str, *, venue_order_id: str = "", venue_client_id: str = "") -> Order | None:
@@ -101,6 +111,35 @@ class Journal(Protocol):
         ...
 
 
+class Facts(Protocol):
+    """A few durable words about an account that are no orders: a standing halt, the grown visibility bound."""
+
+    async def remember(self, account: str, name: str, value: str) -> None:
+        """Commits the value under the name; an empty value forgets it."""
+        ...
+
+    async def recall(self, account: str, name: str) -> str:
+        """The value; empty when there is none."""
+        ...
+
+
+class Housekeeping(Protocol):
+    """What keeps a store from growing for ever, and an owner from writing after it was superseded."""
+
+    async def forget(self, account: str, *, events_before_ns: int, orders_before_ns: int, limit: int) -> int:
+        """Drops what is older, at most `limit` rows of each kind in one commit; returns how many rows went.
+
+        Events (with fills and stories) go from the old end of the journal, up to the first entry of an order that is not
+        terminal yet; the audit chain then begins there. An order's row (its id, hash and verdict, so the promise that the id
+        is never placed again) goes when it ended before `orders_before_ns` and no event of it is left.
+        """
+        ...
+
+    async def confirm(self) -> None:
+        """Reads that this opening is still the store's latest. Raises Busy(NOT_OWNER) when another took over."""
+        ...
+
+
 class NonceBlocks(Protocol):
     """Nonce ranges, durable before the first of them is used."""
 
@@ -113,7 +152,7 @@ class NonceBlocks(Protocol):
         ...
 
 
-class Store(Journal, NonceBlocks, Protocol):
+class Store(Journal, Facts, Housekeeping, NonceBlocks, Protocol):
     """One opened store, exclusively ours until closed."""
 
     @property

@@ -3,7 +3,7 @@
 kraken meets it. The outcome of a placement is a value with four cases, so that no caller can forget one.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,6 +23,7 @@ from execsvc.domain.market import (
     VenueMode,
 )
 from execsvc.domain.order import Order, VenueOrder
+from execsvc.domain.story import Step
 
 
 @dataclass(frozen=True)
@@ -108,9 +109,13 @@ class RefusedByVenue:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Bytes left and the answer does not settle it; `why` is for the order's story."""
+    """Bytes left and the answer does not settle it; `why` is for the order's story.
+
+    late: where the answer is only overdue, what it says if it still comes (Accepted, RefusedByVenue or Unknown), bounded.
+    """
 
     why: str
+    late: "Awaitable[Placement] | None" = None
 
 
 @dataclass(frozen=True)
@@ -142,13 +147,27 @@ CancelOutcome = CancelTaken | CancelFoundNothing
 class Sighting:
     """One full sweep: open orders, then closed ones, on the key that sent. Keys are wire ids; absent: not seen.
 
-    barrier_ns: when, on our clock, an answer proved that a later nonce of the key was accepted.
+    looked_for: the ids whose look was finished; of any other it says nothing. Monotonic instants; barrier: when an answer proved that a later nonce of the key was accepted.
     """
 
-    began_ns: int
-    ended_ns: int
-    barrier_ns: int
+    began: float
+    ended: float
+    barrier: float
     found: Mapping[str, VenueOrder]
+    looked_for: frozenset[str]
+
+
+@dataclass(frozen=True)
+class KeyCheck:
+    """GetApiKeyInfo, answered: what the key may do, and what its nonce tells.
+
+    accepted: monotonic instant at which a nonce of this process was proved accepted: everything signed before is dead.
+    foreign_nonce: a nonce Kraken has seen of this key that was never reserved here; None when all are ours.
+    """
+
+    facts: KeyFacts
+    accepted: float
+    foreign_nonce: int | None
 
 
 @dataclass(frozen=True)
@@ -188,16 +207,28 @@ class PrivateVenue(Protocol):
         """A name for the key that is not the key."""
         ...
 
-    async def place(self, order: Order, instrument: Instrument, by: float) -> Placement:
-        """One POST, never repeated; Unsent when its turn came too late. What venue and network do is never raised."""
+    async def place(
+        self,
+        order: Order,
+        instrument: Instrument,
+        by: float,
+        *,
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> Placement:
+        """One POST, never repeated; Unsent when its turn came too late. What venue and network do is never raised.
+
+        `by`, monotonic, is the entry deadline: it travels to the venue in the venue's own time, on the early side.
+        `forbidden` is asked once the turn has come: a fault means that nothing may leave any more. `note` is told each step.
+        """
         ...
 
-    async def cancel(self, order: Order, by: float) -> CancelOutcome:
-        """By txid where known, else by wire id; repeated inside until `by`."""
+    async def cancel(self, venue_order_id: str, venue_client_id: str, by: float) -> CancelOutcome:
+        """By txid where it is not empty, else by wire id; repeated inside until `by`."""
         ...
 
     async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """Looks in open, then in closed orders. Raises when a look did not succeed: that proves nothing."""
+        """Looks in open, then in closed orders. Raises when no look succeeded: that proves nothing."""
         ...
 
     async def query(self, venue_order_ids: tuple[str, ...], by: float) -> tuple[VenueOrder, ...]:
@@ -212,8 +243,12 @@ class PrivateVenue(Protocol):
         """Newest first, at most query.size, and how many there are in all."""
         ...
 
-    async def key_facts(self, by: float) -> KeyFacts:
-        """GetApiKeyInfo."""
+    async def check_key(self, by: float) -> KeyCheck:
+        """GetApiKeyInfo. Raises Declined when Kraken refuses key or nonces for good, Busy when it does not answer."""
+        ...
+
+    def clock(self) -> ClockReading | None:
+        """Kraken's clock against ours as it is known now; None before any stamp of Kraken's was seen."""
         ...
 
     def lanes(self) -> tuple[LaneState, ...]:

@@ -58,6 +58,10 @@ class Tasks(Protocol):
         """Runs a loop for ever: one that dies is made anew by rule, or takes the service down loudly."""
         ...
 
+    async def close(self) -> None:
+        """Ends all of it and waits for the end."""
+        ...
+
 
 @dataclass(frozen=True)
 class Reply:

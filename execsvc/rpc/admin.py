@@ -54,7 +54,8 @@ class AdminService:
     async def get_server_info(self, call: Call, _: wire.GetServerInfoRequest) -> wire.GetServerInfoResponse:
         """Who and what this is, and the caller's place in it."""
         about = self._overview.about
-        settings = sorted({**dict(about.settings), "callers": self._callers.describe()}.items())
+        figures = {"visibility_bound_s": f"{self._overview.visibility.bound_s:g}", "callers": self._callers.describe()}
+        settings = sorted({**dict(about.settings), **figures}.items())
         return wire.GetServerInfoResponse(
             version=about.version,
             contract_digest=contract_digest(),

@@ -28,7 +28,7 @@ def states(services: Services) -> Mapping[str, bool]:
         f"{PACKAGE}.AdminService": alive,
         f"{PACKAGE}.MarketDataService": alive and services.market.catalog.ready,
         f"{PACKAGE}.AccountService": alive and known,
-        f"{PACKAGE}.OrderService": alive and overview.trading_ready and services.desk.closed_because is None,
+        f"{PACKAGE}.OrderService": alive and overview.trading_ready,
     }
 
 

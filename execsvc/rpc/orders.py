@@ -11,11 +11,14 @@ from dataclasses import replace
 from execsvc_api.v1 import order_service_pb2 as wire
 from google.protobuf.message import Message
 
+from execsvc.app.cancels import Unremembered
 from execsvc.app.catalog import Catalog
-from execsvc.app.desk import DEFAULT_ENTRY_DELAY_S, Desk, Placed, Timing
+from execsvc.app.desk import Desk, Placed
+from execsvc.app.explain import Explain
 from execsvc.app.hub import Delivery
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import Overview
+from execsvc.app.timing import DEFAULT_ENTRY_DELAY_S, Timing
 from execsvc.domain.caller import Permission
 from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
@@ -23,6 +26,7 @@ from execsvc.domain.order import UNRESOLVED, Order, OrderSpec, Status, content_h
 from execsvc.ports import OrderQuery
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import orders as convert
+from execsvc.rpc.convert import story
 from execsvc.rpc.convert.streams import delivery
 from execsvc.rpc.follow import OrderSource
 from execsvc.rpc.scalars import ns_of, seconds_of
@@ -35,8 +39,11 @@ _CURSOR = (int, str, str)
 class OrderService:
     """Every built method, by its name in snake case."""
 
-    def __init__(self, desk: Desk, feed: OrderFeed, catalog: Catalog, overview: Overview, pumps: Pumps) -> None:
+    def __init__(
+        self, desk: Desk, explain: Explain, feed: OrderFeed, catalog: Catalog, overview: Overview, pumps: Pumps
+    ) -> None:
         self._desk = desk
+        self._explain = explain
         self._feed = feed
         self._catalog = catalog
         self._overview = overview
@@ -75,6 +82,8 @@ class OrderService:
     async def cancel_order(self, call: Call, request: wire.CancelOrderRequest) -> wire.CancelOrderResponse:
         """The order as it stands when Kraken answered, or when the caller's time is nearly up."""
         order = await self._desk.cancel(call.who, convert.ref_of(request.order), call.answer_by)
+        if isinstance(order, Unremembered):
+            return wire.CancelOrderResponse(order=convert.unremembered(order))
         call.tell({"execsvc.client_order_id": order.key.client_order_id, "execsvc.outcome": order.status.value})
         return wire.CancelOrderResponse(order=convert.order(order))
 
@@ -82,6 +91,11 @@ class OrderService:
         """One order."""
         order = await self._desk.get(call.who, convert.ref_of(request.order))
         return wire.GetOrderResponse(order=convert.order(order))
+
+    async def explain_order(self, call: Call, request: wire.ExplainOrderRequest) -> wire.ExplainOrderResponse:
+        """The order and how it came to be so."""
+        order, steps = await self._explain.tell(call.who, convert.ref_of(request.order))
+        return wire.ExplainOrderResponse(order=convert.order(order), events=map(story.event, steps))
 
     async def list_orders(self, call: Call, request: wire.ListOrdersRequest) -> wire.ListOrdersResponse:
         """Newest first; one order more than the page is asked for, to know whether there is a next one."""

@@ -94,7 +94,7 @@ _ROWS = (
     _read("OrderService/PreviewOrder", _TRADE, 5.0, built=False),
     _read("OrderService/GetOrder", _OWN, 5.0),
     _read("OrderService/ListOrders", _OWN, 5.0),
-    _read("OrderService/ExplainOrder", _OWN, 5.0, built=False),
+    _read("OrderService/ExplainOrder", _OWN, 5.0),
     _stream("OrderService/SubscribeOrders", _OWN),
     _stream("OrderService/OrderSession", _TRADE, built=False, places=True),
     _read("AccountService/ListBalances", _ACCOUNT, 10.0),

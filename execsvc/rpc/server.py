@@ -66,7 +66,7 @@ class Door:
         An id the journal knows is still answered from it: the desk refuses, after its look-up.
         """
         self.services.drain.refuse()
-        self.services.desk.closed_because = SHUTTING_DOWN
+        self.services.overview.switch.close("drain", SHUTTING_DOWN)
 
     async def stop(self, grace_s: float) -> None:
         """Ends every stream with UNAVAILABLE / SHUTTING_DOWN, then closes; calls still running have grace_s seconds."""

@@ -13,6 +13,7 @@ from google.protobuf.message import Message
 
 from execsvc.app.account import AccountReads
 from execsvc.app.desk import Desk
+from execsvc.app.explain import Explain
 from execsvc.app.market import MarketData
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import Overview
@@ -41,6 +42,7 @@ class Services:
     """
 
     desk: Desk
+    explain: Explain
     orders: OrderFeed
     account: AccountReads
     market: MarketData
@@ -68,7 +70,9 @@ def gate_of(services: Services) -> Gate:
 def handlers(services: Services) -> Handlers:
     """Every built method's servicer."""
     pumps = Pumps(services.clock, services.drain, services.telemetry, services.overview.about.server_epoch)
-    orders = OrderService(services.desk, services.orders, services.market.catalog, services.overview, pumps)
+    orders = OrderService(
+        services.desk, services.explain, services.orders, services.market.catalog, services.overview, pumps
+    )
     servicers: dict[str, Any] = {
         "MarketDataService": MarketDataService(services.market, pumps),
         "OrderService": orders,

@@ -101,6 +101,7 @@ TABLE: dict[str, dict[str, Rule]] = {
     "OrderRef": {"client_order_id": rules.KNOWN_ID, "order_id": rules.TXID, "caller": rules.NAME},
     "CancelOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
     "GetOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
+    "ExplainOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
     "ListOrdersRequest": {
         "account": rules.NAME,
         "statuses": rules.each_choice(order.OrderStatus),

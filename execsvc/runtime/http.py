@@ -14,13 +14,15 @@ from yarl import URL
 from execsvc.ports import NotSentError, Reply, ReplyLostError
 
 _URLS_MAX = 64
-_CONNECT_SHARE = 0.5  # of a call's patience: a connection that takes longer leaves no time for an answer
+# Of a call's patience: a connection that takes longer leaves no time for an answer, and a request that left late is dead.
+_CONNECT_SHARE = 0.5
+_CONNECT_MOST_S = 2.0
 
 
 class AiohttpHttp:
     """A keep-alive pool. Create it inside a running loop; `close()` ends it."""
 
-    def __init__(self, *, user_agent: str, body_bytes_max: int = 16 * 1024 * 1024, connections_max: int = 32) -> None:
+    def __init__(self, *, user_agent: str, body_bytes_max: int = 16 * 1024 * 1024, connections_max: int = 128) -> None:
         self._body_bytes_max = body_bytes_max
         self._urls: dict[str, URL] = {}
         self._session = aiohttp.ClientSession(
@@ -35,7 +37,7 @@ class AiohttpHttp:
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, timeout_s: float
     ) -> Reply:
         """Raises NotSentError or ReplyLostError."""
-        timeout = ClientTimeout(total=timeout_s, connect=timeout_s * _CONNECT_SHARE)
+        timeout = ClientTimeout(total=timeout_s, connect=min(timeout_s * _CONNECT_SHARE, _CONNECT_MOST_S))
         try:
             async with self._session.request(
                 method, self._parsed(url), headers=headers, data=body, timeout=timeout, allow_redirects=False

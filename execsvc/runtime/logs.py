@@ -22,7 +22,7 @@ FIELDS = frozenset({
     "dur_ms", "outcome", "status", "attempt", "sequence", "count", "depth", "lane", "name", "state", "address",
     "problem", "problems", "error", "error_type", "where", "why", "restart_in_s", "wait_s", "age_s", "offset_s",
     "key_label", "permission", "scope", "filter", "venue", "venue_error", "topic", "stream", "path", "url", "signal",
-    "logger", "message",
+    "logger", "message", "settled",
 })  # fmt: skip
 HIDDEN = "[hidden]"
 

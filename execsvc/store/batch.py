@@ -5,16 +5,23 @@ holds, decides, and only then leaves its marks; one that raises leaves none, so 
 writes down what the batch collected and commits. Nothing here awaits or knows SQL.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
 from execsvc.domain.account import Fill
-from execsvc.domain.errors import Broken, Busy, ExecsvcError, Fault, Reason, refuse
+from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Intent, Order, OrderEvent, Status, submitted
+from execsvc.domain.order import LIVE, UNRESOLVED, Corrected, Intent, Order, OrderEvent, Seen, Status, submitted
+from execsvc.domain.story import Step, step_of
 from execsvc.ports import Fresh, JournalEntry, Known
 from execsvc.store import audit, records
+from execsvc.store.refusals import broken, reused
+from execsvc.store.retention import Attic, Bounds, Drop, drop_of
+from execsvc.store.stories import StoryRow, journaled, kept_of, with_venue_time
 
+# What a start resolves and watches; every other state is an end, NEVER_SENT as long as nobody tries again.
+UNSETTLED = UNRESOLVED | LIVE
 NONCE_MAX = 2**64 - 1
 # Bounds of every engine's writer: how much may wait, and how much shares one commit.
 QUEUE_MOST = 4096
@@ -50,7 +57,16 @@ class Entry:
     record: audit.Record
 
 
-class Shelf(Protocol):
+@dataclass(frozen=True)
+class WireId:
+    """The cl_ord_id of an attempt, its order, and that of the attempt before."""
+
+    wire_id: str
+    key: OrderKey
+    earlier: str | None
+
+
+class Shelf(Attic, Protocol):
     """What is committed, as the engine finds it."""
 
     def order(self, key: OrderKey) -> Order | None:
@@ -69,6 +85,10 @@ class Shelf(Protocol):
         """The highest nonce reserved for the key."""
         ...
 
+    def told(self, key: OrderKey) -> int:
+        """How many steps the order's story has."""
+        ...
+
 
 class Batch:
     """One commit in the making: operations in, rows out. Of an order only the last state of the batch is its row."""
@@ -76,37 +96,50 @@ class Batch:
     def __init__(self, shelf: Shelf, identity: Identity) -> None:
         self._shelf = shelf
         self._identity = identity
+        self.drops: dict[str, Drop] = {}
         self.orders: dict[OrderKey, tuple[Order, str]] = {}
+        self.newest: dict[OrderKey, int] = {}
         self.new_keys: set[OrderKey] = set()
-        self.wire_ids: list[tuple[str, OrderKey]] = []
+        self.wire_ids: list[WireId] = []
         self.entries: list[Entry] = []
         self.fills: dict[tuple[str, str], Entry] = {}
         self.heads: dict[str, Head] = {}
         self.nonces: dict[str, int] = {}
+        self.stories: dict[OrderKey, StoryRow] = {}
+        self.facts: dict[tuple[str, str], str] = {}
 
-    def begin(self, intent: Intent, now_ns: int) -> Fresh | Known:
+    def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """See ports.Journal.begin."""
         stored = self._find(intent.key)
         if stored is None:
             order = submitted(intent, now_ns)
         elif stored.content_hash != intent.content_hash:
-            raise _reused(stored, intent)
+            raise reused(stored, intent)
         elif stored.status is Status.NEVER_SENT:
             order = stored.resubmitted(intent, now_ns)
         else:
             return Known(stored)
-        self._put(order, records.text_of(order), now_ns)
-        self.wire_ids.append((order.venue_client_id, order.key))
+        text = records.text_of(order)
+        row = self._story(order.key, (*steps, journaled(order, now_ns)), begun=stored is not None)
+        self._put(order, text, now_ns)
+        self._tell(order.key, row)
+        earlier = None if stored is None else stored.venue_client_id
+        self.wire_ids.append(WireId(order.venue_client_id, order.key, earlier))
         if stored is None:
             self.new_keys.add(order.key)
         return Fresh(order)
 
-    def record(self, key: OrderKey, event: OrderEvent, now_ns: int) -> Order:
+    def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal.record. An order that was never begun is Broken."""
         stored = self._get(key)
         order = stored.apply(event, now_ns)
-        if order is not stored:
-            self._put(order, records.text_of(order), now_ns)
+        text = "" if order is stored else records.text_of(order)
+        if text:
+            steps = (*steps, step_of(event, stored, order, now_ns))
+        row = self._story(key, steps)
+        if text:
+            self._put(order, text, now_ns)
+        self._tell(key, row)
         return order
 
     def record_fill(self, fill: Fill, key: OrderKey | None, event: OrderEvent | None, now_ns: int) -> Order | None:
@@ -116,15 +149,22 @@ class Batch:
         if key is not None and key.account != fill.account:
             raise broken(f"fill {fill.fill_id} of account {fill.account} is not of order {key}")
         stored = None if key is None else self._get(key)
-        order = stored if stored is None or event is None else stored.apply(event, now_ns)
         identity = (fill.account, fill.fill_id)
-        seen = identity in self.fills or self._shelf.has_fill(*identity)
+        seen = self._has_fill(*identity)
+        if seen and isinstance(event, Seen | Corrected):
+            event = replace(event, report=event.report.told_before())
+        order = stored if stored is None or event is None else stored.apply(event, now_ns)
         fill_text = "" if seen else records.text_of(fill)
-        order_text = "" if order is None or order is stored else records.text_of(order)
+        order_text, row = "", None
+        if stored is not None and order is not None and event is not None and order is not stored:
+            order_text = records.text_of(order)
+            step = with_venue_time(step_of(event, stored, order, now_ns), fill.times.venue_ns)
+            row = self._story(order.key, (step,))
         if not seen:
-            self.fills[identity] = self._append(fill.account, "fill", fill, fill_text, now_ns)
+            self.fills[identity] = self._append(fill.account, "fill", fill, fill_text, now_ns, key)
         if order is not None and order_text:
             self._put(order, order_text, now_ns)
+            self._tell(order.key, row)
         return order
 
     def reserve(self, key_fingerprint: str, floor: int, size: int) -> range:
@@ -141,9 +181,47 @@ class Batch:
         self.nonces[key_fingerprint] = last
         return range(first, last + 1)
 
+    def remember(self, account: str, name: str, value: str) -> None:
+        """See ports.Facts.remember."""
+        records.text_of(value)
+        self.facts[account, name] = value
+
+    def forget(self, account: str, bounds: Bounds) -> int:
+        """See ports.Housekeeping.forget. Of an account only one piece goes in a commit."""
+        if bounds.limit < 1:
+            raise broken(f"at most {bounds.limit} rows were to be forgotten")
+        head = self._head(account)
+        if account in self.drops:
+            return 0
+        is_open = cache(self._is_open)
+        drop = drop_of(self._shelf, account, head.before, bounds, is_open=is_open, is_touched=self._is_touched)
+        if drop.entries:
+            self.heads[account] = Head(drop.before, head.last)
+        self.drops[account] = drop
+        return drop.rows
+
     def _find(self, key: OrderKey) -> Order | None:
         here = self.orders.get(key)
-        return self._shelf.order(key) if here is None else here[0]
+        if here is not None:
+            return here[0]
+        return None if self._is_dropped(key) else self._shelf.order(key)
+
+    def _is_dropped(self, key: OrderKey) -> bool:
+        drop = self.drops.get(key.account)
+        return drop is not None and key in drop.orders
+
+    def _is_open(self, key: OrderKey) -> bool:
+        order = self._find(key)
+        return order is not None and order.status in UNSETTLED
+
+    def _is_touched(self, key: OrderKey) -> bool:
+        return key in self.newest or key in self.stories
+
+    def _has_fill(self, account: str, fill_id: str) -> bool:
+        if (account, fill_id) in self.fills:
+            return True
+        drop = self.drops.get(account)
+        return (drop is None or fill_id not in drop.fill_ids) and self._shelf.has_fill(account, fill_id)
 
     def _get(self, key: OrderKey) -> Order:
         order = self._find(key)
@@ -152,18 +230,40 @@ class Batch:
         return order
 
     def _put(self, order: Order, text: str, now_ns: int) -> None:
-        self._append(order.key.account, "order", order, text, now_ns)
+        self._append(order.key.account, "order", order, text, now_ns, order.key)
         self.orders[order.key] = (order, text)
 
-    def _append(self, account: str, kind: str, value: Order | Fill, text: str, now_ns: int) -> Entry:
+    def _story(self, key: OrderKey, steps: tuple[Step, ...], *, begun: bool = True) -> StoryRow | None:
+        """The row of this commit with these steps in it; None when there is nothing to keep."""
+        if not steps:
+            return None
+        here = self.stories.get(key)
+        told = here.upto if here is not None else self._shelf.told(key) if begun else 0
+        kept = kept_of(steps, told)
+        steps = kept if here is None else (*here.steps, *kept)
+        return StoryRow(told + len(kept), steps, records.text_of_steps(steps)) if kept else None
+
+    def _tell(self, key: OrderKey, row: StoryRow | None) -> None:
+        if row is not None:
+            self.stories[key] = row
+
+    def _head(self, account: str) -> Head:
         head = self.heads.get(account) or self._shelf.head(account)
-        if head is None:
-            start = audit.origin(self._identity.journal_id, account)
-            head = Head(start, start)
+        if head is not None:
+            return head
+        start = audit.origin(self._identity.journal_id, account)
+        return Head(start, start)
+
+    def _append(
+        self, account: str, kind: str, value: Order | Fill, text: str, now_ns: int, key: OrderKey | None
+    ) -> Entry:
+        head = self._head(account)
         record = audit.link(head.last, self._identity.epoch, now_ns, kind, text)
         self.heads[account] = Head(head.before, audit.Mark(record.sequence, record.hash))
         entry = Entry(account, entry_of(record.sequence, value), record)
         self.entries.append(entry)
+        if key is not None:
+            self.newest[key] = record.sequence
         return entry
 
 
@@ -185,24 +285,3 @@ def check_resume(sequence: int, head: Head | None) -> None:
             Reason.RESUME_TOKEN_EXPIRED,
             f"this journal ends at {last} and knows no entry {sequence}: start from a snapshot",
         )
-
-
-def unavailable(why: str, *, retry_after_s: float = 1.0) -> Busy:
-    """The error of a store that cannot do its work now."""
-    return Busy(Fault(Reason.STORE_UNAVAILABLE, f"the store is unavailable: {why}", retry_after_s=retry_after_s))
-
-
-def broken(message: str) -> Broken:
-    """The error of a violated rule of ours."""
-    return Broken(Fault(Reason.INTERNAL, message))
-
-
-def _reused(stored: Order, intent: Intent) -> ExecsvcError:
-    return refuse(
-        Reason.CLIENT_ORDER_ID_REUSED,
-        f"client order id {intent.key.client_order_id} already stands for another order: nothing was sent",
-        content_hash=intent.content_hash.hex(),
-        stored_content_hash=stored.content_hash.hex(),
-        order_id=stored.venue_order_id,
-        id_used="true",
-    )

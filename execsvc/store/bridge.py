@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from execsvc.domain.errors import ExecsvcError
-from execsvc.store.batch import unavailable
+from execsvc.store.refusals import unavailable
 
 T = TypeVar("T")
 Work = TypeVar("Work")

@@ -14,6 +14,7 @@ from pathlib import Path
 from execsvc.store import audit, place
 from execsvc.store.batch import Identity
 from execsvc.store.place import StoreRefused
+from execsvc.store.refusals import not_owner, superseded, unavailable
 
 # STRICT tables need 3.37.
 SQLITE_LEAST = (3, 37, 0)
@@ -53,6 +54,21 @@ class Database:
     writer: sqlite3.Connection
     reader: sqlite3.Connection
     identity: Identity
+
+    def check_owner(self, connection: sqlite3.Connection) -> None:
+        """Reads that this opening is the latest, of a file that is still in its place.
+
+        The file lock keeps others out; this is for the day when somebody removes the lock, or the database, by hand.
+        Raises Busy(NOT_OWNER) when it is not so, Busy(STORE_UNAVAILABLE) when the place cannot be looked at.
+        """
+        try:
+            if not self.claim.is_in_place():
+                raise not_owner("its file was moved, deleted or replaced; this process must stop")
+        except OSError as error:
+            raise unavailable(f"{self.claim.path} cannot be looked at: {error.strerror}") from error
+        (epoch,) = connection.execute("SELECT epoch FROM meta").fetchone()
+        if epoch != self.identity.epoch:
+            raise superseded()
 
     def close(self) -> None:
         """Closes the reader, then the writer (which checkpoints), then lets the path go."""

@@ -4,13 +4,29 @@ Only `keep` changes it, whole batch or nothing, with the uniqueness that the SQL
 are memory.py's business.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import NamedTuple
 
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order, Status
+from execsvc.domain.story import Step
 from execsvc.ports import Entropy, JournalEntry, OrderQuery
-from execsvc.store import audit
-from execsvc.store.batch import Batch, Entry, Head, broken, check_resume
+from execsvc.store import audit, records
+from execsvc.store.batch import Batch, Entry, Head, check_resume
+from execsvc.store.ledger import Ledger
+from execsvc.store.refusals import broken
+from execsvc.store.retention import Drop, OldEntry, OldFill
+
+
+class KeptRow(NamedTuple):
+    """A row of a story as text: what few ask for is not kept as values."""
+
+    sequence: int
+    upto: int
+    body: str
 
 
 @dataclass
@@ -22,11 +38,14 @@ class Disk:
     epoch: int = 0
     orders: dict[OrderKey, Order] = field(default_factory=dict)
     wire_ids: dict[str, OrderKey] = field(default_factory=dict)
+    earlier_wire_ids: dict[str, str] = field(default_factory=dict)
     venue_ids: dict[tuple[str, str], OrderKey] = field(default_factory=dict)
     entries: dict[str, list[Entry]] = field(default_factory=dict)
-    fills: set[tuple[str, str]] = field(default_factory=set)
+    stories: dict[OrderKey, list[KeptRow]] = field(default_factory=dict)
     heads: dict[str, Head] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
+    facts: dict[tuple[str, str], str] = field(default_factory=dict)
+    ledgers: dict[str, Ledger] = field(default_factory=lambda: defaultdict(Ledger), repr=False)
 
     @classmethod
     def blank(cls, entropy: Entropy) -> "Disk":
@@ -43,29 +62,64 @@ class Disk:
 
     def has_fill(self, account: str, fill_id: str) -> bool:
         """See Shelf."""
-        return (account, fill_id) in self.fills
+        return fill_id in self.ledgers[account].fills
 
     def high_water(self, key_fingerprint: str) -> int | None:
         """See Shelf."""
         return self.nonces.get(key_fingerprint)
 
+    def told(self, key: OrderKey) -> int:
+        """See Shelf."""
+        rows = self.stories.get(key)
+        return rows[-1].upto if rows else 0
+
+    def oldest_entries(self, account: str, after: int, limit: int) -> Sequence[OldEntry]:
+        """See Attic."""
+        return [
+            OldEntry(
+                audit.Mark(entry.record.sequence, entry.record.hash),
+                entry.record.at_ns,
+                None if entry.published.order is None else entry.published.order.key,
+            )
+            for entry in self._entries_after(account, after, limit)
+        ]
+
+    def oldest_fill_ids(self, account: str, upto: int, limit: int) -> Sequence[OldFill]:
+        """See Attic."""
+        return self.ledgers[account].oldest_fill_ids(upto, limit)
+
+    def oldest_ended(self, account: str, upto: int, limit: int) -> Sequence[Order]:
+        """See Attic."""
+        return [self.orders[key] for key in self.ledgers[account].oldest_ended(upto, limit)]
+
     def keep(self, batch: Batch) -> None:
         """Commits the batch; Broken and unchanged when an id would stand for two orders."""
-        orders = {key: order for key, (order, _) in batch.orders.items()}
-        self._check_unique(batch, orders)
-        for key, order in orders.items():
-            before = self.orders.get(key)
-            if before is not None:
-                self.venue_ids.pop((key.account, before.venue_order_id), None)
-            if order.venue_order_id:
-                self.venue_ids[key.account, order.venue_order_id] = key
-        self.orders.update(orders)
-        self.wire_ids.update(batch.wire_ids)
+        self._check_unique(batch)
+        for drop in batch.drops.values():
+            self._drop(drop)
+        for key, (order, _) in batch.orders.items():
+            self._enter(key, order, batch.newest[key])
+        for each in batch.wire_ids:
+            self.wire_ids[each.wire_id] = each.key
+            if each.earlier is not None:
+                self.earlier_wire_ids[each.wire_id] = each.earlier
         for entry in batch.entries:
             self.entries.setdefault(entry.account, []).append(entry)
-        self.fills.update(batch.fills)
+        for (account, fill_id), entry in batch.fills.items():
+            self.ledgers[account].fills[fill_id] = (entry.record.sequence, entry.record.at_ns)
+        for key, sequence in batch.newest.items():
+            if key not in batch.orders:
+                self.ledgers[key.account].touch(key, sequence)
+        for key, row in batch.stories.items():
+            kept = KeptRow(self.ledgers[key.account].newest[key], row.upto, row.body)
+            self.stories.setdefault(key, []).append(kept)
         self.heads.update(batch.heads)
         self.nonces.update(batch.nonces)
+        self._learn(batch.facts)
+
+    def story(self, key: OrderKey) -> tuple[Step, ...]:
+        """See ports.Journal."""
+        return tuple(step for row in self.stories.get(key, ()) for step in records.steps_of(row.body))
 
     def find(self, account: str, venue_order_id: str, venue_client_id: str) -> Order | None:
         """See ports.Journal; with both ids, the wire id is asked when the other finds nothing."""
@@ -74,20 +128,18 @@ class Disk:
 
     def in_status(self, account: str, statuses: frozenset[Status]) -> tuple[Order, ...]:
         """See ports.Journal."""
-        return tuple(order for order in self._oldest_first(account) if order.status in statuses)
+        orders = (self.orders[key] for key in self.ledgers[account].oldest_first(statuses))
+        return tuple(order for order in orders if order.status in statuses)
 
     def page(self, query: OrderQuery) -> tuple[Order, ...]:
         """See ports.Journal."""
-        newest_first = reversed(self._oldest_first(query.account))
-        return tuple(order for order in newest_first if _matches(order, query))[: query.size]
+        orders = (self.orders[key] for key in self.ledgers[query.account].newest_first(query))
+        return tuple(islice((order for order in orders if _matches(order, query)), query.size))
 
     def after(self, account: str, sequence: int, limit: int) -> tuple[JournalEntry, ...]:
         """See ports.Journal."""
         check_resume(sequence, self.heads.get(account))
-        # What is kept ends at the head and has no holes, so the position follows from the number.
-        entries = self.entries.get(account, [])
-        start = len(entries) - (self.last_sequence(account) - sequence)
-        return tuple(entry.published for entry in entries[start:][:limit])
+        return tuple(entry.published for entry in self._entries_after(account, sequence, limit))
 
     def last_sequence(self, account: str) -> int:
         """See ports.Journal."""
@@ -100,30 +152,72 @@ class Disk:
         head = self.heads.get(account, Head(origin, origin))
         return audit.verify(head.before, (entry.record for entry in self.entries.get(account, [])), head.last)
 
-    def _check_unique(self, batch: Batch, orders: dict[OrderKey, Order]) -> None:
-        """A wire id is written once for ever, a venue order id stands for one order."""
-        wire_ids = [wire_id for wire_id, _ in batch.wire_ids]
-        if len(wire_ids) > len({*wire_ids}) or not self.wire_ids.keys().isdisjoint(wire_ids):
+    def _entries_after(self, account: str, sequence: int, limit: int) -> list[Entry]:
+        """What is kept ends at the head and has no holes, so the place follows from the number."""
+        entries = self.entries.get(account, [])
+        start = len(entries) - (self.last_sequence(account) - sequence)
+        return entries[start : start + limit]
+
+    def _check_unique(self, batch: Batch) -> None:
+        """A wire id is written once for ever, a venue order id stands for one order; what a dropped order had is free."""
+        free = {None, *(key for drop in batch.drops.values() for key in drop.orders)}
+        wire_ids = [each.wire_id for each in batch.wire_ids]
+        if len(wire_ids) > len({*wire_ids}) or any(self.wire_ids.get(wire_id) not in free for wire_id in wire_ids):
             raise broken("the store refused a row: a wire id was used before")
         owners: dict[tuple[str, str], OrderKey] = {}
-        for key, order in orders.items():
+        for key, (order, _) in batch.orders.items():
+            if not order.venue_order_id:
+                continue
             name = (key.account, order.venue_order_id)
-            owner = self.venue_ids.get(name) or owners.setdefault(name, key)
-            if order.venue_order_id and owner != key:
+            owner = self.venue_ids.get(name)
+            if owner in free:
+                owner = owners.setdefault(name, key)
+            if owner != key:
                 raise broken(f"the store refused a row: {order.venue_order_id} is {owner}, not {key}")
 
-    def _oldest_first(self, account: str) -> list[Order]:
-        mine = (order for order in self.orders.values() if order.key.account == account)
-        return sorted(mine, key=lambda order: (order.create_time_ns, order.key))
+    def _enter(self, key: OrderKey, order: Order, sequence: int) -> None:
+        before = self.orders.get(key)
+        self.ledgers[key.account].enter(before, order, sequence)
+        if before is not None and before.venue_order_id != order.venue_order_id:
+            self.venue_ids.pop((key.account, before.venue_order_id), None)
+        if order.venue_order_id:
+            self.venue_ids[key.account, order.venue_order_id] = key
+        self.orders[key] = order
+
+    def _drop(self, drop: Drop) -> None:
+        """What hangs on an order's row goes with it. Only where orders go, all of the account's are looked through."""
+        ledger = self.ledgers[drop.account]
+        del self.entries.get(drop.account, [])[: drop.entries]
+        for fill_id in drop.fill_ids:
+            del ledger.fills[fill_id]
+        for key in drop.told & self.stories.keys():
+            left = [row for row in self.stories.pop(key) if row.sequence > drop.before.sequence]
+            if left:
+                self.stories[key] = left
+        for key in drop.orders:
+            self.stories.pop(key, None)
+            self.venue_ids.pop((key.account, self.orders.pop(key).venue_order_id), None)
+        for wire_id in drop.wire_ids:
+            self._drop_attempts(wire_id)
+        if drop.orders:
+            ledger.strike(drop.orders)
+
+    def _drop_attempts(self, last: str) -> None:
+        wire_id: str | None = last
+        while wire_id is not None:
+            del self.wire_ids[wire_id]
+            wire_id = self.earlier_wire_ids.pop(wire_id, None)
+
+    def _learn(self, facts: dict[tuple[str, str], str]) -> None:
+        for named, value in facts.items():
+            self.facts.pop(named, None)
+            if value:
+                self.facts[named] = value
 
 
 def _matches(order: Order, query: OrderQuery) -> bool:
-    at = order.create_time_ns
     return (
         query.caller in {"", order.key.caller}
         and query.symbol in {"", order.spec.symbol}
         and (not query.statuses or order.status in query.statuses)
-        and (query.start_ns is None or at >= query.start_ns)
-        and (query.end_ns is None or at < query.end_ns)
-        and (query.before is None or (at, order.key) < query.before)
     )

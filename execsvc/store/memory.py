@@ -14,11 +14,14 @@ from execsvc.domain.account import Fill
 from execsvc.domain.errors import ExecsvcError
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.story import Step
 from execsvc.ports import Fresh, JournalEntry, Known, OrderQuery
-from execsvc.store.batch import COMMIT_MOST, QUEUE_MOST, Batch, Identity, unavailable
+from execsvc.store.batch import COMMIT_MOST, QUEUE_MOST, Batch, Identity
 from execsvc.store.bridge import Outcome, Ticket
 from execsvc.store.disk import Disk
 from execsvc.store.listeners import Listeners
+from execsvc.store.refusals import superseded, unavailable
+from execsvc.store.retention import Bounds
 
 
 class StoreCrashed(Exception):
@@ -33,9 +36,9 @@ class _Write(NamedTuple):
 class MemoryStore:
     """A store on a Disk; see ports.Store. Opening another on the same disk supersedes this one.
 
-    `crash_at` is called with `begin.before` and `begin.after` (likewise `record`, `record_fill`, `reserve`) for each write
-    of a commit, before and after it. `commit_s` says how long the next commit takes; without it, one turn of the loop.
-    While `outage` is true every call is refused as when the disk fails.
+    `crash_at` is called with `begin.before` and `begin.after` (likewise `record`, `record_fill`, `reserve`, `remember`,
+    `forget`) for each write of a commit, before and after it. `commit_s` says how long the next commit takes; without it,
+    one turn of the loop. While `outage` is true every call is refused as when the disk fails.
     """
 
     def __init__(
@@ -82,16 +85,16 @@ class MemoryStore:
     @property
     def failing(self) -> str:
         """As SqliteStore.failing."""
-        return self._why_unusable()
+        return self._why_unusable() or ("" if self._is_latest else superseded().fault.message)
 
-    async def begin(self, intent: Intent, now_ns: int) -> Fresh | Known:
+    async def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """See ports.Journal."""
-        begun: Fresh | Known = await self._ask("begin", lambda batch: batch.begin(intent, now_ns))
+        begun: Fresh | Known = await self._ask("begin", lambda batch: batch.begin(intent, now_ns, steps))
         return begun
 
-    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int) -> Order:
+    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal."""
-        order: Order = await self._ask("record", lambda batch: batch.record(key, event, now_ns))
+        order: Order = await self._ask("record", lambda batch: batch.record(key, event, now_ns, steps))
         return order
 
     async def record_fill(
@@ -106,10 +109,25 @@ class MemoryStore:
         block: range = await self._ask("reserve", lambda batch: batch.reserve(key_fingerprint, floor, size))
         return block
 
+    async def remember(self, account: str, name: str, value: str) -> None:
+        """See ports.Facts."""
+        await self._ask("remember", lambda batch: batch.remember(account, name, value))
+
+    async def forget(self, account: str, *, events_before_ns: int, orders_before_ns: int, limit: int) -> int:
+        """See ports.Housekeeping; how long the ids of fills stay, says retention.py."""
+        bounds = Bounds(events_before_ns, orders_before_ns, limit)
+        gone: int = await self._ask("forget", lambda batch: batch.forget(account, bounds))
+        return gone
+
     async def get(self, key: OrderKey) -> Order | None:
         """See ports.Journal."""
         await self._turn()
         return self.disk.order(key)
+
+    async def story(self, key: OrderKey) -> tuple[Step, ...]:
+        """See ports.Journal."""
+        await self._turn()
+        return self.disk.story(key)
 
     async def find(self, account: str, *, venue_order_id: str = "", venue_client_id: str = "") -> Order | None:
         """See ports.Journal. With both ids, the wire id is asked when the venue's own finds nothing."""
@@ -140,6 +158,16 @@ class MemoryStore:
         """See ports.NonceBlocks."""
         await self._turn()
         return self.disk.high_water(key_fingerprint)
+
+    async def recall(self, account: str, name: str) -> str:
+        """See ports.Facts."""
+        await self._turn()
+        return self.disk.facts.get((account, name), "")
+
+    async def confirm(self) -> None:
+        """See ports.Housekeeping."""
+        await self._turn()
+        self._check_owner()
 
     def subscribe(self, listener: Callable[[JournalEntry], None]) -> Callable[[], None]:
         """See ports.Journal."""
@@ -189,6 +217,14 @@ class MemoryStore:
             return "it is closed"
         return "the disk fails" if self.outage else ""
 
+    @property
+    def _is_latest(self) -> bool:
+        return self.epoch == self.disk.epoch
+
+    def _check_owner(self) -> None:
+        if not self._is_latest:
+            raise superseded()
+
     def _schedule(self) -> None:
         if self._due or not self._queue:
             return
@@ -226,8 +262,7 @@ class MemoryStore:
         try:
             if self.outage:
                 raise unavailable("the disk fails")
-            if self.epoch != self.disk.epoch:
-                raise unavailable("another process has opened it since; this one must stop")
+            self._check_owner()
             batch = Batch(self.disk, self._identity)
             outcomes = [Outcome.of(partial(ticket.work.run, batch)) for ticket in tickets]
             self.disk.keep(batch)

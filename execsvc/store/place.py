@@ -34,6 +34,14 @@ class Claim:
     def __init__(self, path: Path, descriptor: int) -> None:
         self.path = path
         self._descriptor: int | None = descriptor
+        self._file = _file(path)
+
+    def is_in_place(self) -> bool:
+        """Whether the path still leads to the file that was claimed: not moved, deleted or replaced. Raises OSError."""
+        try:
+            return self._file == _file(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def release(self) -> None:
         """Gives the path free. Harmless when repeated. The lock file stays: removing it would let two owners in."""
@@ -64,6 +72,12 @@ def network_kind(path: Path, mounts: str) -> str | None:
         if path.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), right.split()[0]
     return kind if kind.startswith(_NETWORK_KINDS) else None
+
+
+def _file(path: Path) -> tuple[int, int]:
+    """What tells a file from every other one of this machine."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _make(path: Path) -> None:

@@ -5,13 +5,17 @@ was written before a field existed decodes to that default, and a field this bui
 is therefore never renamed or given another meaning; that takes a migration that rewrites the rows.
 """
 
+from dataclasses import MISSING, dataclass, fields
+from operator import attrgetter
 from typing import TypeVar
 
 import msgspec
 
 from execsvc.domain.account import Fill
 from execsvc.domain.errors import Broken, Fault, Reason
+from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order
+from execsvc.domain.story import Step
 
 T = TypeVar("T")
 
@@ -19,9 +23,36 @@ T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _ORDER = msgspec.json.Decoder(Order)
 _FILL = msgspec.json.Decoder(Fill)
+_STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
 
-def text_of(value: Order | Fill) -> str:
+@dataclass(frozen=True)
+class _Keyed:
+    """Of an order's text only whose it is; the rest is passed over."""
+
+    key: OrderKey
+
+
+_KEY = msgspec.json.Decoder(_Keyed)
+
+# A story is long and its steps say little each: what is as by default is not written.
+_SHORT_STEP = msgspec.defstruct(
+    "Step",
+    [
+        (part.name, part.type) if part.default is MISSING else (part.name, part.type, part.default)
+        for part in fields(Step)
+    ],
+    omit_defaults=True,
+)
+_parts_of_step = attrgetter(*[part.name for part in fields(Step)])
+
+
+def text_of_steps(steps: tuple[Step, ...]) -> str:
+    """The JSON of a piece of a story. Raises Broken as text_of()."""
+    return text_of(tuple([_SHORT_STEP(*_parts_of_step(step)) for step in steps]))
+
+
+def text_of(value: Order | Fill | tuple[msgspec.Struct, ...] | str) -> str:
     """The canonical JSON of a value. Raises Broken for text that is no Unicode (a lone surrogate)."""
     try:
         return _ENCODER.encode(value).decode()
@@ -34,9 +65,19 @@ def order_of(text: str) -> Order:
     return _read(_ORDER, text)
 
 
+def key_of(text: str) -> OrderKey:
+    """The key of the order that was written as `text`. Raises Broken when it is not one."""
+    return _read(_KEY, text).key
+
+
 def fill_of(text: str) -> Fill:
     """The fill that was written as `text`. Raises Broken when it is not one."""
     return _read(_FILL, text)
+
+
+def steps_of(text: str) -> tuple[Step, ...]:
+    """The steps that were written as `text`. Raises Broken when they are none."""
+    return _read(_STEPS, text)
 
 
 def _read(decoder: "msgspec.json.Decoder[T]", text: str) -> T:

@@ -14,12 +14,16 @@ from typing import Any
 from execsvc.domain.account import Fill
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.story import Step
 from execsvc.ports import Clock, Entropy, Fresh, JournalEntry, Known, OrderQuery
-from execsvc.store.batch import QUEUE_MOST, unavailable
+from execsvc.store.batch import QUEUE_MOST
 from execsvc.store.bridge import Bridge, Outcome, Ticket
 from execsvc.store.database import Birth, Database, open_database
 from execsvc.store.listeners import Listeners
-from execsvc.store.tables import Queries, Tables
+from execsvc.store.queries import Queries
+from execsvc.store.refusals import unavailable
+from execsvc.store.retention import Bounds
+from execsvc.store.tables import Tables
 from execsvc.store.writer import Writer
 
 READS_MOST = 1024
@@ -38,8 +42,7 @@ class SqliteStore:
         self._database = database
         self._queries = Queries(database.reader)
         self._listeners = Listeners()
-        tables = Tables(database.writer, database.identity)
-        self._writer = Writer(tables, self._listeners.publish, queue_most=writes_most)
+        self._writer = Writer(Tables(database), self._listeners.publish, queue_most=writes_most)
         # A read is answered before the next is taken: one ticket at a time.
         self._reads: Bridge[Callable[[], Any]] = Bridge("reader", reads_most, 1, self._read)
 
@@ -71,14 +74,14 @@ class SqliteStore:
         """Why the last commit failed, or why none is possible any more; empty while all is well. For health."""
         return self._writer.bridge.stopped or self._writer.failing
 
-    async def begin(self, intent: Intent, now_ns: int) -> Fresh | Known:
+    async def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """See ports.Journal."""
-        begun: Fresh | Known = await self._writer.bridge.ask(lambda batch: batch.begin(intent, now_ns))
+        begun: Fresh | Known = await self._writer.bridge.ask(lambda batch: batch.begin(intent, now_ns, steps))
         return begun
 
-    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int) -> Order:
+    async def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal."""
-        order: Order = await self._writer.bridge.ask(lambda batch: batch.record(key, event, now_ns))
+        order: Order = await self._writer.bridge.ask(lambda batch: batch.record(key, event, now_ns, steps))
         return order
 
     async def record_fill(
@@ -93,10 +96,25 @@ class SqliteStore:
         block: range = await self._writer.bridge.ask(lambda batch: batch.reserve(key_fingerprint, floor, size))
         return block
 
+    async def remember(self, account: str, name: str, value: str) -> None:
+        """See ports.Facts."""
+        await self._writer.bridge.ask(lambda batch: batch.remember(account, name, value))
+
+    async def forget(self, account: str, *, events_before_ns: int, orders_before_ns: int, limit: int) -> int:
+        """See ports.Housekeeping; how long the ids of fills stay, says retention.py."""
+        bounds = Bounds(events_before_ns, orders_before_ns, limit)
+        gone: int = await self._writer.bridge.ask(lambda batch: batch.forget(account, bounds))
+        return gone
+
     async def get(self, key: OrderKey) -> Order | None:
         """See ports.Journal."""
         order: Order | None = await self._reads.ask(partial(self._queries.get, key))
         return order
+
+    async def story(self, key: OrderKey) -> tuple[Step, ...]:
+        """See ports.Journal."""
+        steps: tuple[Step, ...] = await self._reads.ask(partial(self._queries.story, key))
+        return steps
 
     async def find(self, account: str, *, venue_order_id: str = "", venue_client_id: str = "") -> Order | None:
         """See ports.Journal. With both ids, the wire id is asked when the venue's own finds nothing."""
@@ -130,6 +148,15 @@ class SqliteStore:
         """See ports.NonceBlocks."""
         highest: int | None = await self._reads.ask(partial(self._queries.high_water, key_fingerprint))
         return highest
+
+    async def recall(self, account: str, name: str) -> str:
+        """See ports.Facts."""
+        value: str = await self._reads.ask(partial(self._queries.recall, account, name))
+        return value
+
+    async def confirm(self) -> None:
+        """See ports.Housekeeping. Also NOT_OWNER when the file was moved, deleted or replaced."""
+        await self._reads.ask(partial(self._database.check_owner, self._database.reader))
 
     def subscribe(self, listener: Callable[[JournalEntry], None]) -> Callable[[], None]:
         """See ports.Journal."""

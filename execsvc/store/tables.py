@@ -1,43 +1,36 @@
-"""The store's SQL, one statement per need: what a batch looks up and writes, and what readers ask.
+"""The writer's SQL, one statement per need: what a batch looks up, and how it is written down.
 
-Tables works on the writer's connection inside a transaction, Queries on the read-only one. Both block and belong to their
-thread. Nothing is decided here: batch.py decides.
+Tables works on the writer's connection inside a transaction; it blocks and belongs to the writer's thread. Nothing is
+decided here: batch.py decides. What readers ask stands in queries.py.
 """
 
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from execsvc.domain.account import Fill
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import LIVE, UNRESOLVED, Order, Status
-from execsvc.ports import JournalEntry, OrderQuery
+from execsvc.domain.order import Order
 from execsvc.store import audit, records
-from execsvc.store.batch import Batch, Head, Identity, broken, check_resume, entry_of, unavailable
-
-_ORDER = "SELECT body FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?"
-_HEAD = "SELECT before_seq, before_hash, last_seq, last_hash FROM account WHERE account = ?"
-_HIGH_WATER = "SELECT high_water FROM nonce WHERE key_fingerprint = ?"
-UNSETTLED = UNRESOLVED | LIVE
-# SQLite's integers are signed 64 bit, a caller's timestamp may lie far outside.
-_NS_MAX = 2**63 - 1
-_READERS: dict[str, Callable[[str], Order | Fill]] = {"order": records.order_of, "fill": records.fill_of}
+from execsvc.store.batch import Batch, Head
+from execsvc.store.database import Database
+from execsvc.store.queries import STORY_OF, head_in, high_water_in, order_in
+from execsvc.store.refusals import broken
+from execsvc.store.retention import FILL_IDS_LEAST, Drop, OldEntry, OldFill
 
 
 class Tables:
     """The writer's side: a Shelf for batches, and where they end up."""
 
-    def __init__(self, connection: sqlite3.Connection, identity: Identity) -> None:
-        self._sql = connection
-        self._identity = identity
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._sql = database.writer
 
     @contextmanager
     def transaction(self) -> Iterator[Batch]:
         """A batch that is written and committed when the block ends, and leaves no trace when anything raises."""
         try:
             self._sql.execute("BEGIN IMMEDIATE")
-            self._check_epoch()
-            batch = Batch(self, self._identity)
+            self._database.check_owner(self._sql)
+            batch = Batch(self, self._database.identity)
             yield batch
             self._write(batch)
             self._sql.execute("COMMIT")
@@ -47,11 +40,11 @@ class Tables:
 
     def order(self, key: OrderKey) -> Order | None:
         """See Shelf."""
-        return _order(self._sql, key)
+        return order_in(self._sql, key)
 
     def head(self, account: str) -> Head | None:
         """See Shelf."""
-        return _head(self._sql, account)
+        return head_in(self._sql, account)
 
     def has_fill(self, account: str, fill_id: str) -> bool:
         """See Shelf."""
@@ -60,19 +53,56 @@ class Tables:
 
     def high_water(self, key_fingerprint: str) -> int | None:
         """See Shelf."""
-        return _high_water(self._sql, key_fingerprint)
+        return high_water_in(self._sql, key_fingerprint)
 
-    def _check_epoch(self) -> None:
-        """The file lock keeps others out; should it be removed by hand, this keeps a superseded owner from writing."""
-        (epoch,) = self._sql.execute("SELECT epoch FROM meta").fetchone()
-        if epoch != self._identity.epoch:
-            raise unavailable("another process has opened it since; this one must stop")
+    def told(self, key: OrderKey) -> int:
+        """See Shelf."""
+        row = self._sql.execute(
+            f"SELECT upto {STORY_OF} ORDER BY step_no DESC LIMIT 1",
+            (key.account, key.caller, key.client_order_id),
+        ).fetchone()
+        return 0 if row is None else int(row[0])
+
+    def oldest_entries(self, account: str, after: int, limit: int) -> Sequence[OldEntry]:
+        """See Attic."""
+        rows = self._sql.execute(
+            "SELECT seq, hash, at_ns, kind, body FROM order_event WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?",
+            (account, after, limit),
+        )
+        return [
+            OldEntry(audit.Mark(seq, mark), at_ns, records.key_of(body) if kind == "order" else None)
+            for seq, mark, at_ns, kind, body in rows
+        ]
+
+    def oldest_fill_ids(self, account: str, upto: int, limit: int) -> Sequence[OldFill]:
+        """See Attic."""
+        rows = self._sql.execute(
+            "SELECT fill_id, at_ns FROM fill WHERE account = ?1 AND seq <= ?2 AND seq <="
+            " (SELECT seq FROM fill WHERE account = ?1 ORDER BY seq DESC LIMIT 1 OFFSET ?3) ORDER BY seq LIMIT ?4",
+            (account, upto, FILL_IDS_LEAST, limit),
+        )
+        return [OldFill(*row) for row in rows]
+
+    def oldest_ended(self, account: str, upto: int, limit: int) -> Sequence[Order]:
+        """See Attic. The index of the ended is used only where the question repeats its condition."""
+        rows = self._sql.execute(
+            "SELECT body FROM orders INDEXED BY orders_ended"
+            " WHERE status NOT IN ('submitted', 'in_doubt', 'pending', 'open')"
+            " AND account = ? AND last_seq <= ? ORDER BY last_seq LIMIT ?",
+            (account, upto, limit),
+        )
+        return [records.order_of(body) for (body,) in rows]
 
     def _write(self, batch: Batch) -> None:
+        for drop in batch.drops.values():
+            self._drop(drop)
         self._write_orders(batch)
         self._sql.executemany(
-            "INSERT INTO wire_id (venue_client_id, account, caller, client_order_id) VALUES (?, ?, ?, ?)",
-            [(wire_id, key.account, key.caller, key.client_order_id) for wire_id, key in batch.wire_ids],
+            "INSERT INTO wire_id (venue_client_id, account, caller, client_order_id, earlier) VALUES (?, ?, ?, ?, ?)",
+            [
+                (each.wire_id, each.key.account, each.key.caller, each.key.client_order_id, each.earlier)
+                for each in batch.wire_ids
+            ],
         )
         self._sql.executemany(
             "INSERT INTO order_event (account, seq, epoch, at_ns, kind, body, hash) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -83,12 +113,13 @@ class Tables:
             ],
         )
         self._sql.executemany(
-            "INSERT INTO fill (account, fill_id, seq) VALUES (?, ?, ?)",
-            [(*identity, entry.record.sequence) for identity, entry in batch.fills.items()],
+            "INSERT INTO fill (account, fill_id, seq, at_ns) VALUES (?, ?, ?, ?)",
+            [(*identity, entry.record.sequence, entry.record.at_ns) for identity, entry in batch.fills.items()],
         )
         self._sql.executemany(
             "INSERT INTO account (account, before_seq, before_hash, last_seq, last_hash) VALUES (?, ?, ?, ?, ?)"
-            " ON CONFLICT (account) DO UPDATE SET last_seq = excluded.last_seq, last_hash = excluded.last_hash",
+            " ON CONFLICT (account) DO UPDATE SET before_seq = excluded.before_seq, before_hash = excluded.before_hash,"
+            " last_seq = excluded.last_seq, last_hash = excluded.last_hash",
             [
                 (account, head.before.sequence, head.before.hash, head.last.sequence, head.last.hash)
                 for account, head in batch.heads.items()
@@ -99,165 +130,94 @@ class Tables:
             " ON CONFLICT (key_fingerprint) DO UPDATE SET high_water = excluded.high_water",
             [(fingerprint, f"{highest:020}") for fingerprint, highest in batch.nonces.items()],
         )
+        self._sql.executemany(
+            "INSERT INTO order_step (order_no, seq, upto, body) SELECT order_no, last_seq, ?, ?"
+            " FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?",
+            [(row.upto, row.body, key.account, key.caller, key.client_order_id) for key, row in batch.stories.items()],
+        )
+        if batch.facts:
+            self._write_facts(batch)
+
+    def _write_facts(self, batch: Batch) -> None:
+        """An empty value is no fact: its row goes."""
+        self._sql.executemany(
+            "INSERT INTO fact (account, name, value) VALUES (?, ?, ?)"
+            " ON CONFLICT (account, name) DO UPDATE SET value = excluded.value",
+            [(*named, value) for named, value in batch.facts.items() if value],
+        )
+        self._sql.executemany(
+            "DELETE FROM fact WHERE account = ? AND name = ?", [n for n, value in batch.facts.items() if not value]
+        )
 
     def _write_orders(self, batch: Batch) -> None:
         """New orders are inserted, never upserted: should the key exist after all, the commit must fail."""
         changes = [
-            (*_state(order, body), key.account, key.caller, key.client_order_id)
+            (*_state(order, body), sequence, key.account, key.caller, key.client_order_id)
             for key, (order, body) in batch.orders.items()
             if key not in batch.new_keys
+            for sequence in (batch.newest[key],)
         ]
         changed = self._sql.executemany(
-            "UPDATE orders SET status = ?, venue_order_id = ?, body = ?"
+            "UPDATE orders SET status = ?, venue_order_id = ?, body = ?, last_seq = ?"
             " WHERE account = ? AND caller = ? AND client_order_id = ?",
             changes,
         ).rowcount
         if changes and changed != len(changes):
             raise broken(f"{changed} orders were changed in the store instead of {len(changes)}")
         self._sql.executemany(
-            "INSERT INTO orders (status, venue_order_id, body, account, caller, client_order_id, symbol,"
-            " create_time_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO orders (status, venue_order_id, body, last_seq, account, caller, client_order_id, symbol,"
+            " create_time_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 (
                     *_state(order, body),
+                    batch.newest[key],
                     *(key.account, key.caller, key.client_order_id, order.spec.symbol, order.create_time_ns),
                 )
                 for key, (order, body) in batch.orders.items()
                 if key in batch.new_keys
             ],
         )
+        if len(batch.newest) > len(batch.orders):
+            self._touch_orders(batch)
 
-
-class Queries:
-    """The readers' side: committed data only."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._sql = connection
-
-    def get(self, key: OrderKey) -> Order | None:
-        """See ports.Journal."""
-        return _order(self._sql, key)
-
-    def find(self, account: str, venue_order_id: str, venue_client_id: str) -> Order | None:
-        """See ports.Journal; with both ids, the wire id is asked when the other finds nothing."""
-        row = None
-        if venue_order_id:
-            row = self._sql.execute(
-                "SELECT body FROM orders WHERE account = ? AND venue_order_id = ?", (account, venue_order_id)
-            ).fetchone()
-        if row is None and venue_client_id:
-            row = self._sql.execute(
-                "SELECT body FROM wire_id JOIN orders USING (account, caller, client_order_id)"
-                " WHERE venue_client_id = ? AND account = ?",
-                (venue_client_id, account),
-            ).fetchone()
-        return None if row is None else records.order_of(row[0])
-
-    def in_status(self, account: str, statuses: frozenset[Status]) -> tuple[Order, ...]:
-        """See ports.Journal."""
-        text = _IN_STATUS_UNSETTLED if statuses <= UNSETTLED else _IN_STATUS
-        rows = self._sql.execute(text, (account, _listed(statuses)))
-        return tuple(records.order_of(body) for (body,) in rows)
-
-    def page(self, query: OrderQuery) -> tuple[Order, ...]:
-        """See ports.Journal."""
-        before_ns, before = query.before or (_NS_MAX, OrderKey(query.account, "", ""))
-        statuses = query.statuses or frozenset(Status)
-        rows = self._sql.execute(
-            _PAGE_UNSETTLED if statuses <= UNSETTLED else _PAGE,
-            {
-                "account": query.account,
-                "caller": query.caller,
-                "symbol": query.symbol,
-                "statuses": _listed(statuses),
-                "start_ns": 0 if query.start_ns is None else _bounded(query.start_ns),
-                "end_ns": _NS_MAX if query.end_ns is None else _bounded(query.end_ns),
-                "before_ns": _bounded(before_ns),
-                "before_caller": before.caller,
-                "before_id": before.client_order_id,
-                "size": query.size,
-            },
+    def _touch_orders(self, batch: Batch) -> None:
+        """Orders whose fill was written although it said nothing new about them."""
+        self._sql.executemany(
+            "UPDATE orders SET last_seq = ? WHERE account = ? AND caller = ? AND client_order_id = ?",
+            [
+                (sequence, key.account, key.caller, key.client_order_id)
+                for key, sequence in batch.newest.items()
+                if key not in batch.orders
+            ],
         )
-        return tuple(records.order_of(body) for (body,) in rows)
 
-    def after(self, account: str, sequence: int, limit: int) -> tuple[JournalEntry, ...]:
-        """See ports.Journal."""
-        self._sql.execute("BEGIN")
-        try:
-            check_resume(sequence, _head(self._sql, account))
-            rows = self._sql.execute(
-                "SELECT seq, kind, body FROM order_event WHERE account = ? AND seq > ? ORDER BY seq LIMIT ?",
-                (account, sequence, limit),
-            ).fetchall()
-        finally:
-            self._sql.execute("ROLLBACK")
-        return tuple(entry_of(seq, _READERS[kind](body)) for seq, kind, body in rows)
-
-    def last_sequence(self, account: str) -> int:
-        """See ports.Journal."""
-        head = _head(self._sql, account)
-        return 0 if head is None else head.last.sequence
-
-    def high_water(self, key_fingerprint: str) -> int | None:
-        """See ports.NonceBlocks."""
-        return _high_water(self._sql, key_fingerprint)
+    def _drop(self, drop: Drop) -> None:
+        """What hangs on an order's row goes with it. The pages that get free are used for new rows."""
+        account, upto = drop.account, drop.before.sequence
+        self._sql.execute("DELETE FROM order_event WHERE account = ? AND seq <= ?", (account, upto))
+        self._sql.executemany(
+            "DELETE FROM fill WHERE account = ? AND fill_id = ?", [(account, fill_id) for fill_id in drop.fill_ids]
+        )
+        told = [(upto, key.account, key.caller, key.client_order_id) for key in drop.told]
+        self._sql.executemany(_DELETE_STORY, told)
+        keys = [(key.account, key.caller, key.client_order_id) for key in drop.orders]
+        self._sql.executemany(_DELETE_STORY, [(upto, *key) for key in keys])
+        self._sql.executemany(_DELETE_ATTEMPTS, [(wire_id,) for wire_id in drop.wire_ids])
+        self._sql.executemany("DELETE FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?", keys)
 
 
-# The index of the unsettled is used only where the question repeats its condition word for word.
-_IN_STATUS = """
-SELECT body FROM orders
- WHERE account = ? AND status IN (SELECT value FROM json_each(?))
- ORDER BY create_time_ns, caller, client_order_id
+_DELETE_STORY = """\
+DELETE FROM order_step WHERE seq <= ? AND order_no =
+  (SELECT order_no FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?)
 """
-_IN_STATUS_UNSETTLED = """
-SELECT body FROM orders INDEXED BY orders_unsettled
- WHERE status IN ('submitted', 'in_doubt', 'pending', 'open')
-   AND account = ? AND status IN (SELECT value FROM json_each(?))
- ORDER BY create_time_ns, caller, client_order_id
+_DELETE_ATTEMPTS = """\
+DELETE FROM wire_id WHERE venue_client_id IN (
+  WITH RECURSIVE attempt (id) AS (
+    VALUES (?) UNION SELECT earlier FROM attempt JOIN wire_id ON venue_client_id = id WHERE earlier IS NOT NULL
+  ) SELECT id FROM attempt)
 """
-_PAGE = """
-SELECT body FROM orders INDEXED BY orders_by_time
- WHERE account = :account AND create_time_ns >= :start_ns AND create_time_ns < :end_ns
-   AND (create_time_ns, caller, client_order_id) < (:before_ns, :before_caller, :before_id)
-   AND (:caller = '' OR caller = :caller) AND (:symbol = '' OR symbol = :symbol)
-   AND status IN (SELECT value FROM json_each(:statuses))
- ORDER BY create_time_ns DESC, caller DESC, client_order_id DESC LIMIT :size
-"""
-_PAGE_UNSETTLED = """
-SELECT body FROM orders INDEXED BY orders_unsettled
- WHERE status IN ('submitted', 'in_doubt', 'pending', 'open')
-   AND account = :account AND create_time_ns >= :start_ns AND create_time_ns < :end_ns
-   AND (create_time_ns, caller, client_order_id) < (:before_ns, :before_caller, :before_id)
-   AND (:caller = '' OR caller = :caller) AND (:symbol = '' OR symbol = :symbol)
-   AND status IN (SELECT value FROM json_each(:statuses))
- ORDER BY create_time_ns DESC, caller DESC, client_order_id DESC LIMIT :size
-"""
-
-
-def _order(sql: sqlite3.Connection, key: OrderKey) -> Order | None:
-    row = sql.execute(_ORDER, (key.account, key.caller, key.client_order_id)).fetchone()
-    return None if row is None else records.order_of(row[0])
-
-
-def _head(sql: sqlite3.Connection, account: str) -> Head | None:
-    row = sql.execute(_HEAD, (account,)).fetchone()
-    return None if row is None else Head(audit.Mark(row[0], row[1]), audit.Mark(row[2], row[3]))
-
-
-def _high_water(sql: sqlite3.Connection, key_fingerprint: str) -> int | None:
-    row = sql.execute(_HIGH_WATER, (key_fingerprint,)).fetchone()
-    return None if row is None else int(row[0])
 
 
 def _state(order: Order, body: str) -> tuple[str, str | None, str]:
     """What changes of an order's row. An order without Kraken's id must not clash with another one without."""
     return order.status.value, order.venue_order_id or None, body
-
-
-def _listed(statuses: frozenset[Status]) -> str:
-    """A set of statuses as one SQL parameter; the values are plain words."""
-    return "[" + ",".join(sorted(f'"{status.value}"' for status in statuses)) + "]"
-
-
-def _bounded(ns: int) -> int:
-    return max(0, min(ns, _NS_MAX))

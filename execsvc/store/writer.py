@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from execsvc.domain.errors import ExecsvcError
+from execsvc.domain.errors import Broken, Busy
 from execsvc.ports import JournalEntry
-from execsvc.store.batch import COMMIT_MOST, QUEUE_MOST, Batch, broken, unavailable
+from execsvc.store.batch import COMMIT_MOST, QUEUE_MOST, Batch
 from execsvc.store.bridge import Bridge, Outcome, Ticket
+from execsvc.store.refusals import broken, unavailable
 from execsvc.store.tables import Tables
 
 Operation = Callable[[Batch], Any]
@@ -35,9 +36,13 @@ class Writer:
         self.last_batch_size = len(tickets)
         try:
             outcomes, entries = self._commit(tickets)
-        except (sqlite3.IntegrityError, ExecsvcError) as error:
+        except (sqlite3.IntegrityError, Broken) as error:
             self._isolate(tickets, error)
             return
+        except Busy as error:
+            # Nothing in the commit is at fault: the store is not ours any more, or its place cannot be looked at.
+            self.failing = error.fault.message
+            outcomes, entries = [Outcome(error=Busy(error.fault)) for _ in tickets], ()
         except sqlite3.Error as error:
             # Whether a failed fsync kept the rows is unknown: a repeat is harmless, so the caller may try again.
             self.failing = str(error)
@@ -51,13 +56,13 @@ class Writer:
             outcomes = [Outcome.of(partial(ticket.work, batch)) for ticket in tickets]
         return outcomes, tuple(entry.published for entry in batch.entries)
 
-    def _isolate(self, tickets: Tickets, error: sqlite3.IntegrityError | ExecsvcError) -> None:
+    def _isolate(self, tickets: Tickets, error: sqlite3.IntegrityError | Broken) -> None:
         """A row was refused that no decision foresaw: each piece gets a commit of its own, so that only one fails."""
         if len(tickets) > 1:
             for ticket in tickets:
                 self._serve([ticket])
             return
-        fault = error if isinstance(error, ExecsvcError) else broken(f"the store refused a row: {error}")
+        fault = error if isinstance(error, Broken) else broken(f"the store refused a row: {error}")
         self.bridge.tell(partial(self._tell, tickets, [Outcome(error=fault)], ()))
 
     def _tell(self, tickets: Tickets, outcomes: Sequence[Outcome], entries: Sequence[JournalEntry]) -> None:

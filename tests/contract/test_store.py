@@ -1,14 +1,13 @@
 """One suite for every store: what ports.Store promises, shown on the embedded one and on its twin in memory."""
 
 import asyncio
-import sqlite3
-import threading
-from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from store_rig import ENGINES, placed, settled, together
 
+from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Broken, Busy, Conflict, Fault, Reason
 from execsvc.domain.ids import wire_id
 from execsvc.domain.order import (
@@ -23,83 +22,15 @@ from execsvc.domain.order import (
     Seen,
     Status,
 )
-from execsvc.ports import Fresh, Known, OrderQuery, Store
-from execsvc.store.audit import Mark
-from execsvc.store.batch import Head
-from execsvc.store.database import Birth, audit_flaws, open_database
-from execsvc.store.disk import Disk
-from execsvc.store.memory import MemoryStore
-from execsvc.store.sqlite import SqliteStore, open_sqlite
-from tests.unit.store.samples import SECRET, Chance, StillClock, fill_of, intent_of, key_of, report_of, spec_of
+from execsvc.ports import Fresh, Known, OrderQuery
+from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of, report_of, spec_of
 
 REFUSED = Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little", {"asset": "USD"}))
 ABSENT = ProvedAbsent(Fault(Reason.NOT_PLACED, "proved"))
 UNSENT = NeverSent(Fault(Reason.VENUE_UNREACHABLE, "no connection"))
 
 
-class InMemory:
-    """Stores on one simulated disk."""
-
-    def __init__(self, folder):
-        self.disk = Disk.blank(Chance("memory"))
-
-    async def open(self, *, writes_most=4096) -> Store:
-        return MemoryStore(self.disk, writes_most=writes_most)
-
-    def forget_until(self, account, sequence):
-        kept = [entry for entry in self.disk.entries[account] if entry.record.sequence > sequence]
-        last_gone = self.disk.entries[account][sequence - 1].record
-        self.disk.entries[account] = kept
-        self.disk.heads[account] = Head(Mark(last_gone.sequence, last_gone.hash), self.disk.heads[account].last)
-
-    def flaws(self, account):
-        return self.disk.audit_flaws(account)
-
-    @contextmanager
-    def one_commit(self, store):
-        yield
-
-
-class OnDisk:
-    """SQLite stores in one folder."""
-
-    def __init__(self, folder):
-        self.path = folder / "state" / "execsvc.db"
-
-    async def open(self, *, writes_most=4096) -> Store:
-        if writes_most == 4096:
-            return await open_sqlite(self.path, entropy=Chance("disk"), clock=StillClock())
-        return SqliteStore(open_database(self.path, Birth("journal", SECRET, 1)), writes_most=writes_most)
-
-    def forget_until(self, account, sequence):
-        with sqlite3.connect(self.path) as raw:
-            raw.execute(
-                "UPDATE account SET before_seq = ?1, before_hash ="
-                " (SELECT hash FROM order_event WHERE account = ?2 AND seq = ?1) WHERE account = ?2",
-                (sequence, account),
-            )
-            raw.execute("DELETE FROM order_event WHERE account = ? AND seq <= ?", (account, sequence))
-        raw.close()
-
-    def flaws(self, account):
-        return audit_flaws(self.path)[account]
-
-    @contextmanager
-    def one_commit(self, store):
-        """Holds the writer thread up, so that what is asked for in the block shares the next commit."""
-        held, let_go = threading.Event(), threading.Event()
-
-        def hold(batch):
-            held.set()
-            assert let_go.wait(10)
-
-        store._writer.bridge.ask(hold)
-        assert held.wait(10)
-        yield
-        let_go.set()
-
-
-@pytest.fixture(params=[InMemory, OnDisk], ids=["memory", "sqlite"])
+@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
 def engine(request, tmp_path):
     return request.param(tmp_path)
 
@@ -109,27 +40,6 @@ async def store(engine):
     opened = await engine.open()
     yield opened
     await opened.close()
-
-
-async def placed(store, key=None, *events, now_ns=1_000):
-    """An order that was begun, with these events recorded."""
-    order = (await store.begin(intent_of(key), now_ns)).order
-    for later, event in enumerate(events, now_ns + 1):
-        order = await store.record(order.key, event, later)
-    return order
-
-
-async def settled(*calls):
-    """All answers, errors as values."""
-    return await asyncio.gather(*calls, return_exceptions=True)
-
-
-async def together(engine, store, *calls):
-    """All answers, errors as values, of calls that share a commit."""
-    with engine.one_commit(store):
-        asked = [asyncio.ensure_future(call) for call in calls]
-        await asyncio.sleep(0)
-    return await settled(*asked)
 
 
 # ---- begin -------------------------------------------------------------------------------------------------------
@@ -361,6 +271,20 @@ async def test_a_fill_seen_before_is_not_written_twice(engine, store):
     assert [fill_of(), None] == [entry.fill for entry in await store.after("main", 2, 10)]
 
 
+async def test_a_fill_told_again_adds_nothing_to_its_order(engine, store):
+    """Its picture may be news, what it added is not: neither later nor in the same commit; another fill adds."""
+    order = await placed(store, None, Acknowledged("OTX-1"))
+    added = {"added_quantity": Decimal("0.20"), "added_fees": (AssetAmount("USD", Decimal("0.50")),)}
+    event = Seen(replace(report_of(filled="0.20"), **added))
+    both = await together(engine, store, *[store.record_fill(fill_of(), order.key, event, 3_000) for _ in range(2)])
+    late = await store.record_fill(fill_of(), order.key, event, 4_000)
+    assert [both[0]] * 2 == [both[1], late]
+    assert (AssetAmount("USD", Decimal("0.50")),) == late.fees
+    event = Seen(replace(report_of(filled="0.40"), **added))
+    other = await store.record_fill(fill_of("T2"), order.key, event, 5_000)
+    assert (AssetAmount("USD", Decimal("1.00")),) == other.fees
+
+
 async def test_a_fill_of_an_order_that_is_not_ours_is_kept(store):
     """A person's order fills: an entry, and no order to answer with."""
     assert None is await store.record_fill(fill_of(), None, None, 3_000)
@@ -537,17 +461,17 @@ async def test_a_resume_point_that_is_gone_is_refused(engine):
     """A token older than what is kept is refused, not answered with a hole; the oldest that still works does."""
     store = await engine.open()
     for number in range(6):
-        await placed(store, key_of(f"id{number}"))
+        await placed(store, key_of(f"id{number}"), *[REFUSED] * (number < 2))
+    await store.forget("main", events_before_ns=9_000, orders_before_ns=0, limit=3)
     await store.close()
-    engine.forget_until("main", 3)
     store = await engine.open()
     for gone in (0, 2, -1):
         with pytest.raises(Conflict) as refused:
             await store.after("main", gone, 10)
         assert Reason.RESUME_TOKEN_EXPIRED is refused.value.reason
-    assert [4, 5, 6] == [entry.sequence for entry in await store.after("main", 3, 10)]
+    assert [4, 5, 6, 7, 8] == [entry.sequence for entry in await store.after("main", 3, 10)]
     await placed(store, key_of("next"))
-    assert 7 == await store.last_sequence("main")
+    assert 9 == await store.last_sequence("main")
     await store.close()
     assert () == engine.flaws("main")
 

@@ -11,6 +11,7 @@ from venue_rig import BTC, of, opened, take_until
 from execsvc.domain import money
 from execsvc.domain.account import FillQuery
 from execsvc.domain.errors import Reason
+from execsvc.domain.keycheck import problems
 from execsvc.domain.market import (
     BookSeen,
     BookTopic,
@@ -23,7 +24,6 @@ from execsvc.domain.market import (
     VenueMode,
 )
 from execsvc.domain.order import Status, TimeInForce
-from execsvc.kraken.keycheck import problems
 from execsvc.paper.options import PaperOptions
 from execsvc.paper.server import PaperServer
 from execsvc.ports import (
@@ -125,7 +125,7 @@ async def test_mode_of_the_venue_is_seen(venue):
 
 async def test_key_is_good_for_trading(venue):
     """The paper key passes the key check, in both of Kraken's styles of printing it."""
-    facts = await venue.private.key_facts(venue.by)
+    facts = (await venue.private.check_key(venue.by)).facts
     assert problems(facts, venue.clock.wall_ns()) == ()
 
 
@@ -139,10 +139,10 @@ async def test_order_lives_and_is_cancelled(venue):
     sighting = await venue.private.sweep(frozenset({order.venue_client_id}), venue.by)
     (queried,) = await venue.private.query((placed.venue_order_id,), venue.by)
     assert (Status.OPEN, queried) == (queried.status, sighting.found[order.venue_client_id])
-    assert sighting.began_ns <= sighting.barrier_ns <= sighting.ended_ns
-    assert CancelTaken(pending=False) == await venue.private.cancel(known, venue.by)
-    assert CancelFoundNothing() == await venue.private.cancel(known, venue.by)
-    assert CancelFoundNothing() == await venue.private.cancel(venue.order("never", "1.0"), venue.by)
+    assert sighting.began <= sighting.barrier <= sighting.ended
+    assert CancelTaken(pending=False) == await venue.cancel(known)
+    assert CancelFoundNothing() == await venue.cancel(known)
+    assert CancelFoundNothing() == await venue.cancel(venue.order("never", "1.0"))
     closed = await venue.private.sweep(frozenset({order.venue_client_id}), venue.by)
     assert closed.found[order.venue_client_id].status is Status.CANCELLED
 

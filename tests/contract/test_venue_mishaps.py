@@ -161,7 +161,7 @@ async def test_cancel_goes_through_mishaps(venue):
     for fault in ({"kind": "request_lost"}, {"kind": "bad_gateway"}, {"kind": "error", "error": "EService:Busy"}):
         await venue.fault(call="CancelOrder", **fault)
     known = replace(venue.order("rests", "50000.0"), venue_order_id=placed.venue_order_id)
-    assert CancelTaken(pending=False) == await venue.private.cancel(known, venue.by)
+    assert CancelTaken(pending=False) == await venue.cancel(known)
 
 
 async def test_skipped_sequence_reopens_the_private_stream(venue):

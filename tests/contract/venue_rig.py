@@ -106,7 +106,11 @@ class Venue:
         return self.public.names.instrument(BTC)
 
     async def place(self, order):
-        return await self.private.place(order, self.instrument, self.by)
+        by = self.clock.monotonic() + (order.entry_deadline_ns - self.clock.wall_ns()) / 1e9
+        return await self.private.place(order, self.instrument, by, forbidden=lambda: None, note=lambda _: None)
+
+    async def cancel(self, order):
+        return await self.private.cancel(order.venue_order_id, order.venue_client_id, self.by)
 
 
 @asynccontextmanager

@@ -80,12 +80,26 @@ def test_watch_shows_a_moving_ticker(dev):
 
 @pytest.mark.process
 def test_an_order_is_cancelled_by_the_id_that_was_printed_first(dev):
-    """The verb buy prints the client order id before sending; order cancel takes it."""
+    """The verb buy prints the client order id before sending; order cancel and trace take it."""
     bought = typed("execsvc buy BTC/USD --qty 0.001 --limit 90000.0", dev[0])
     client_order_id = re.search(r"client order id\s+(\S+)", bought.stderr + bought.stdout)[1]
     cancelled = typed(f"execsvc order cancel {client_order_id}", dev[0])
     assert 0 == cancelled.returncode, cancelled.stderr
     assert "CANCELLED" in cancelled.stdout
+    told = typed(f"execsvc trace {client_order_id} -o table", dev[0])
+    assert ["JOURNALED", "SENT", "ANSWERED"] == [
+        word for word in re.findall(r"\b[A-Z]{4,}\b", told.stdout) if word in {"JOURNALED", "SENT", "ANSWERED"}
+    ]
+
+
+@pytest.mark.process
+def test_the_python_example_of_the_order_life_runs_as_it_stands(dev):
+    """The guide's example, copied from the page into a file."""
+    guide = Path("docs/guides/order-life.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], env=dev[0], capture_output=True, text=True, check=False)
+    assert 0 == done.returncode, done.stderr
+    assert re.search(r"OPAPER-\S+ OPEN", done.stdout)
 
 
 @pytest.mark.process

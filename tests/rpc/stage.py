@@ -18,15 +18,14 @@ from opentelemetry import metrics, trace
 
 from execsvc.app.account import AccountReads
 from execsvc.app.catalog import Catalog
-from execsvc.app.desk import Desk
-from execsvc.app.executions import Executions
+from execsvc.app.explain import Explain
 from execsvc.app.feeds import Feeds
+from execsvc.app.house import Terms as HouseTerms
+from execsvc.app.house import house
 from execsvc.app.market import MarketData
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import About, Overview, Phase
-from execsvc.app.resolver import Resolver
 from execsvc.app.risk import Limits, RiskDesk
-from execsvc.app.settlements import Settlements
 from execsvc.domain.account import AssetAmount, Balance, Fill
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.ids import OrderKey
@@ -186,32 +185,20 @@ class Stage:
         self.alarms = []
         self.catalog = Catalog(self.public, self.clock)
         self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans)
-        self.resolver = Resolver(
-            account="main", venue=self.venue, journal=self.store, clock=self.clock, telemetry=self.spans
-        )
-        self.settlements = Settlements(self.store, self.clock)
-        self.desk = Desk(
+        self.house = house(
             account="main",
             venue=self.venue,
             store=self.store,
             catalog=self.catalog,
-            resolver=self.resolver,
-            settlements=self.settlements,
             risk=RiskDesk(Limits(parts.get("max_order_notional")), self.catalog, self.feeds),
             clock=self.clock,
             tasks=self.tasks,
             telemetry=self.spans,
-            venue_floor_s=VENUE_FLOOR_S,
-        )
-        self.executions = Executions(
-            account="main",
-            venue=self.venue,
-            journal=self.store,
-            clock=self.clock,
-            telemetry=self.spans,
-            pursue_wishes=self.desk.pursue_wishes,
             alarm=self.alarms.append,
+            terms=HouseTerms(venue_floor_s=VENUE_FLOOR_S),
         )
+        self.resolver, self.desk = self.house.resolver, self.house.desk
+        self.settlements, self.executions = self.house.settlements, self.house.executions
         self.overview = self._overview()
         self.services = self._services(parts.get("callers") or LocalCaller("main"))
 
@@ -224,7 +211,7 @@ class Stage:
             start_ns=self.clock.wall_ns(),
             accounts=("main",),
             least_place_timeout_s=self.desk.least_timeout_s,
-            settings=(("visibility_bound", "3s"),),
+            settings=(("tier", "starter"),),
         )
         return Overview(
             about=about,
@@ -233,6 +220,8 @@ class Stage:
             feeds=self.feeds,
             executions=self.executions,
             resolver=self.resolver,
+            visibility=self.house.visibility,
+            switch=self.house.switch,
             clock=self.clock,
             phase=Phase.SERVING,
         )
@@ -240,6 +229,13 @@ class Stage:
     def _services(self, callers):
         return Services(
             desk=self.desk,
+            explain=Explain(
+                desk=self.desk,
+                journal=self.store,
+                chronicle=self.house.chronicle,
+                clock=self.clock,
+                awaited=self.resolver.awaited,
+            ),
             orders=OrderFeed("main", self.store, self.store.journal_id, self.clock),
             account=AccountReads("main", self.venue, self.store, self.catalog),
             market=MarketData(self.public, self.catalog, self.feeds),
@@ -255,6 +251,7 @@ class Stage:
         await self.catalog.refresh()
         self.tasks.start("watch", self.feeds.watch())
         self.tasks.start("executions", self.executions.follow())
+        self.tasks.start("owner", self.house.owner.keep())
         self.door = await server.start(listen, self.services, reflect=reflect)
         self.channel = grpc.aio.insecure_channel(self.door.address, options=(("grpc.enable_retries", 0), *options))
         self.orders = order_stub.OrderServiceStub(self.channel)

@@ -187,7 +187,7 @@ async def states_of(stage):
         (lambda stage: setattr(stage.overview, "phase", Phase.STARTING), {"OrderService", "AccountService"}),
         (lambda stage: setattr(stage.overview, "phase", Phase.RECONCILING), {"OrderService"}),
         (lambda stage: stage.overview.problems.append("key refused"), {"OrderService"}),
-        (lambda stage: setattr(stage.desk, "closed_because", Fault(Reason.NOT_OWNER, "x")), {"OrderService"}),
+        (lambda stage: stage.house.switch.close("test", Fault(Reason.NOT_OWNER, "x")), {"OrderService"}),
         (lambda stage: setattr(stage.catalog, "_loaded_at", None), {"MarketDataService"}),
         (
             lambda stage: stage.door.drain(),

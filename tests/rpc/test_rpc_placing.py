@@ -233,7 +233,7 @@ async def test_a_dead_store_refuses_before_anything_is_sent(stage):
 
 async def test_a_closed_desk_says_why(stage):
     """While placements are closed the reason given is the answer, and the id stays free."""
-    stage.desk.closed_because = Fault(Reason.NOT_OWNER, "not yet", retry_after_s=2.0)
+    stage.house.switch.close("test", Fault(Reason.NOT_OWNER, "not yet", retry_after_s=2.0))
     refusal = await refused(stage.place("one"))
     assert (grpc.StatusCode.UNAVAILABLE, "NOT_OWNER", "false", 2.0, "2000") == (
         refusal.code,
@@ -315,7 +315,7 @@ async def test_an_order_is_cancelled_by_either_id(stage, named):
 async def test_a_cancel_is_answered_in_the_callers_time(stage):
     """With a venue that does not answer, OK comes before the deadline with the wish recorded."""
 
-    async def hangs(_, by):
+    async def hangs(_, __, by):
         await stage.clock.sleep(by - stage.clock.monotonic())
 
     await stage.place("one")

@@ -11,11 +11,14 @@ from decimal import Decimal
 from execsvc.domain.account import KeyFacts
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.instrument import Instrument, InstrumentStatus
+from execsvc.domain.keycheck import NEEDED
 from execsvc.domain.order import Status, VenueOrder
+from execsvc.domain.story import Step, StepKind
 from execsvc.ports import (
     Accepted,
     CancelFoundNothing,
     CancelTaken,
+    KeyCheck,
     RefusedByVenue,
     Sighting,
     Unknown,
@@ -57,6 +60,10 @@ class ScriptedVenue:
 
     key_label = "key-1"
     patience_s = 2.0
+    late_s = 30.0
+    facts = KeyFacts("k", frozenset({*NEEDED, "close-trades"}), 5, 0, None, ())
+    foreign_nonce = None
+    reading = None
 
     def __init__(self, clock, tasks, *, lag_s=0.0):
         self._clock = clock
@@ -71,25 +78,39 @@ class ScriptedVenue:
         self.sweep_failures = 0
         self.reachable = True
 
-    async def place(self, order, instrument, by):
+    async def place(self, order, instrument, by, *, forbidden, note):
         fate = self.plan.popleft() if self.plan else Fate()
+        fault = forbidden()
+        if fault is not None:
+            return Unsent(fault)
         self.sends.append(order.venue_client_id)
+        note(Step(self._clock.wall_ns(), StepKind.SENT, "AddOrder left."))
         if fate.unsent is not None:
             await self._clock.sleep(fate.answers_s)
             return Unsent(fate.unsent)
         if fate.arrives_s is not None and fate.refusal is None:
-            self._tasks.start("arrival", self._arrive(order, fate))
+            self._tasks.start("arrival", self._arrive(order, fate, by))
         if fate.answers_s is None or fate.answers_s > self.patience_s:
             await self._clock.sleep(self.patience_s)
-            return Unknown("no answer within the patience")
+            if fate.answers_s is None or fate.answers_s > self.late_s:
+                return Unknown("no answer within the patience")
+            late = self._late(order, fate, fate.answers_s - self.patience_s)
+            return Unknown("no answer within the patience", self._tasks.start("late answer", late))
         await self._clock.sleep(fate.answers_s)
+        return self._answer(order, fate)
+
+    async def _late(self, order, fate, after_s):
+        await self._clock.sleep(after_s)
+        return self._answer(order, fate)
+
+    def _answer(self, order, fate):
         if fate.refusal is not None:
             return RefusedByVenue(fate.refusal)
         return Accepted(self.orders[order.venue_client_id][0].venue_order_id)
 
-    async def _arrive(self, order, fate):
+    async def _arrive(self, order, fate, by):
         await self._clock.sleep(fate.arrives_s)
-        if self._clock.wall_ns() > order.entry_deadline_ns:
+        if self._clock.monotonic() > by:
             return  # Kraken's deadline: the engine does not match it any more
         txid = f"O{len(self.accepted):05d}"
         filled = order.spec.base_quantity if fate.status is Status.FILLED else Decimal(0)
@@ -97,20 +118,22 @@ class ScriptedVenue:
         self.orders[order.venue_client_id] = (report, self._clock.monotonic())
         self.accepted.append((order.venue_client_id, txid))
 
-    async def cancel(self, order, by):
+    async def cancel(self, venue_order_id, venue_client_id, by):
         await self._demand()
-        self.cancels.append(order.venue_client_id)
-        held = self.orders.get(order.venue_client_id)
+        named = (wire_id for wire_id, (report, _) in self.orders.items() if report.venue_order_id == venue_order_id)
+        venue_client_id = next(named, venue_client_id)
+        self.cancels.append(venue_client_id)
+        held = self.orders.get(venue_client_id)
         if held is None or held[0].status not in {Status.OPEN, Status.PENDING}:
             return CancelFoundNothing()
-        self.orders[order.venue_client_id] = (
+        self.orders[venue_client_id] = (
             replace(held[0], status=Status.CANCELLED, reason="User requested"),
             held[1],
         )
         return CancelTaken(pending=False)
 
     async def sweep(self, wire_ids, by):
-        began = self._clock.wall_ns()
+        began = self._clock.monotonic()
         await self._demand()
         if self.sweep_failures:
             self.sweep_failures -= 1
@@ -122,14 +145,18 @@ class ScriptedVenue:
             if wire_id in wire_ids and since + self.lag_s <= self._clock.monotonic()
         }
         await self._clock.sleep(0.02)
-        return Sighting(began, self._clock.wall_ns(), began + 1, visible)
+        return Sighting(began, self._clock.monotonic(), began, visible, wire_ids)
 
     async def query(self, venue_order_ids, by):
         await self._demand()
         return tuple(report for report, _ in self.orders.values() if report.venue_order_id in venue_order_ids)
 
-    async def key_facts(self, by):
-        return KeyFacts("k", frozenset(), None, 0, None, ())
+    async def check_key(self, by):
+        await self._demand()
+        return KeyCheck(self.facts, self._clock.monotonic(), self.foreign_nonce)
+
+    def clock(self):
+        return self.reading
 
     def lanes(self):
         return ()

@@ -4,10 +4,9 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from execsvc.app.catalog import Catalog
-from execsvc.app.desk import Desk, Timing
-from execsvc.app.resolver import Resolver
+from execsvc.app.house import Terms, house
 from execsvc.app.risk import Limits, RiskDesk
-from execsvc.app.settlements import Settlements
+from execsvc.app.timing import Timing
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.market import Side
 from execsvc.domain.order import OrderSpec, OrderType
@@ -28,31 +27,32 @@ def limit(quantity="0.001", price="60000.0", side=Side.BUY, symbol="BTC/USD"):
 class World:
     """One process's life over a disk that survives it: `disk` may be handed to the next World."""
 
-    def __init__(self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None):
+    def __init__(self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None, terms=None):
         self.clock = clock or SimClock()
         self.tasks = SimTasks()
         self.venue = venue or ScriptedVenue(self.clock, SimTasks())
         self.store = store = MemoryStore(disk)
         self.catalog = Catalog(ScriptedCatalogVenue(), self.clock)
-        self.resolver = Resolver(account="main", venue=self.venue, journal=store, clock=self.clock, telemetry=silent())
-        self.settlements = Settlements(store, self.clock)
-        self.desk = Desk(
+        self.alarms = []
+        self.house = house(
             account="main",
             venue=self.venue,
             store=store,
             catalog=self.catalog,
-            resolver=self.resolver,
-            settlements=self.settlements,
             risk=RiskDesk(Limits(max_order_notional), self.catalog, feeds),
             clock=self.clock,
             tasks=self.tasks,
             telemetry=silent(),
+            alarm=self.alarms.append,
+            terms=terms or Terms(),
         )
+        self.desk, self.resolver, self.settlements = self.house.desk, self.house.resolver, self.house.settlements
 
     async def start(self):
         await self.catalog.refresh()
-        await self.resolver.adopt_all()
+        await self.resolver.adopt_all(self.clock.monotonic())
         self.tasks.start("resolver", self.resolver.run())
+        self.tasks.start("owner", self.house.owner.keep())
         return self
 
     async def place(self, client_order_id, spec=None, *, timeout_s=10.0, entry_s=5.0, who=ME):

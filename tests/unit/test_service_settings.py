@@ -96,6 +96,12 @@ def test_a_name_of_a_later_build_says_so():
         ("EXECSVC_LOG_LEVEL", "loud"),
         ("EXECSVC_MAX_ORDER_NOTIONAL", "1e3"),
         ("EXECSVC_MAX_ORDER_NOTIONAL", "0"),
+        ("EXECSVC_DEADLINE_FLOOR", "0.1"),
+        ("EXECSVC_DEADLINE_FLOOR", "1e1"),
+        ("EXECSVC_VISIBILITY_BOUND", "0"),
+        ("EXECSVC_RETENTION_DAYS", "0"),
+        ("EXECSVC_ID_RETENTION_DAYS", "30"),
+        ("EXECSVC_ALLOW_SHARED_KEY", "perhaps"),
     ],
 )
 def test_a_bad_value_is_named_with_its_name(name, value):
@@ -173,3 +179,22 @@ def test_no_problem_repeats_a_secret():
     with pytest.raises(SettingsRefused) as caught:
         settings({**VENUE, "KRAKEN_API_SECRET": "topsecret", "EXECSVC_TIER": "gold"})
     assert "topsecret" not in str(caught.value)
+
+
+def test_the_figures_of_doubt_and_retention_have_their_defaults():
+    """Two seconds of floor, three of visibility, 90 and 400 days; nothing shared, nothing cleared."""
+    settings = load({}, overrides={}, dev=False)
+    assert (2.0, 3.0, 90, 400, False, "") == (
+        settings.deadline_floor_s,
+        settings.visibility_s,
+        settings.retention_days,
+        settings.id_retention_days,
+        settings.allow_shared_key,
+        settings.clear_halt,
+    )
+    set_by_hand = load(
+        {"EXECSVC_DEADLINE_FLOOR": "0.5", "EXECSVC_VISIBILITY_BOUND": "4.5", "EXECSVC_CLEAR_HALT": "beef0001"},
+        overrides={},
+        dev=False,
+    )
+    assert (0.5, 4.5, "beef0001") == (set_by_hand.deadline_floor_s, set_by_hand.visibility_s, set_by_hand.clear_halt)

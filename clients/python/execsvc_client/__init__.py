@@ -21,6 +21,7 @@ from execsvc_client._enums import (
     Reason,
     Side,
     TimeInForce,
+    TimelineKind,
     TradingMode,
     VenueMode,
 )
@@ -60,6 +61,7 @@ from execsvc_client._market import Asset, Book, Candle, Instrument, Level, Ticke
 from execsvc_client._orders import AssetAmount, Fill, Order, Placed, Times
 from execsvc_client._requests import OrderLike, OrderOptions, SideLike, TimeInForceLike
 from execsvc_client._settings import DEFAULT_TARGET, __version__
+from execsvc_client._story import Story, TimelineEvent
 from execsvc_client._sync import SyncClient
 
 __all__ = [
@@ -69,7 +71,7 @@ __all__ = [
     "InvalidRequest", "LaneHealth", "Level", "LiveRefused", "ModeEntry", "ModeUpdate", "NotAllowed", "NotFound",
     "NotOffered", "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions",
     "OrderScope", "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Reason", "Refused", "ServerFault",
-    "ServerInfo", "Side", "SideLike", "StateChanged", "SyncClient", "Throttled", "Ticker", "TickerEvent",
-    "TickerUpdate", "TimeInForce", "TimeInForceLike", "Times", "Trade", "TradingMode", "Unavailable", "VenueMode",
-    "VenueStatus", "Violation", "__version__", "new_client_order_id", "raw",
+    "ServerInfo", "Side", "SideLike", "StateChanged", "Story", "SyncClient", "Throttled", "Ticker", "TickerEvent",
+    "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times", "Trade", "TradingMode",
+    "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__", "new_client_order_id", "raw",
 ]  # fmt: skip

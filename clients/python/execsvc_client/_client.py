@@ -56,6 +56,7 @@ from execsvc_client._paging import LARGEST_PAGE, PAGE, pages
 from execsvc_client._requests import OrderLike, OrderOptions, SideLike
 from execsvc_client._settings import DEFAULT_TARGET, Settings, from_environment
 from execsvc_client._settling import still_open
+from execsvc_client._story import Story, read_story
 from execsvc_client._tickers import TickerFollower
 from execsvc_client._watch import follow
 
@@ -208,6 +209,15 @@ class Client:
         request = orders_pb.GetOrderRequest(account=self.link.settings.account, order=ref)
         answer = await self.link.call(methods.GET_ORDER, request, timeout=timeout, client_order_id=ref.client_order_id)
         return read_order(answer.order)
+
+    async def explain(self, order: OrderLike = "", *, order_id: str = "", timeout: float | None = None) -> Story:
+        """The order and its story: every wait, send, reply, doubt and verdict, oldest first. Raises NotFound."""
+        ref = requests.order_ref(order, order_id)
+        request = orders_pb.ExplainOrderRequest(account=self.link.settings.account, order=ref)
+        answer = await self.link.call(
+            methods.EXPLAIN_ORDER, request, timeout=timeout, client_order_id=ref.client_order_id
+        )
+        return read_story(answer)
 
     async def orders(
         self,

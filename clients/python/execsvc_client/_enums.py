@@ -70,6 +70,28 @@ class OrderScope(Open):
     ACCOUNT = 3
 
 
+class TimelineKind(Open):
+    """What a step in the story of an order is."""
+
+    UNSPECIFIED = 0
+    RECEIVED = 1
+    CHECKED = 2
+    WAITED = 3
+    JOURNALED = 4
+    SENT = 5
+    ANSWERED = 6
+    DOUBTED = 7
+    BARRIER = 8
+    SWEPT = 9
+    RESOLVED = 10
+    STATUS = 11
+    FILLED = 12
+    AMENDED = 13
+    CANCEL = 14
+    REPLAYED = 15
+    CORRECTED = 16
+
+
 class FeedState(Open):
     """State of the exchange feed behind a value; treat anything but LIVE as unfit to quote on."""
 

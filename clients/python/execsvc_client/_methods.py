@@ -87,6 +87,7 @@ CANCEL_ORDER = Unary(
 )
 GET_ORDER = Unary("OrderService/GetOrder", orders.GetOrderRequest, orders.GetOrderResponse, 5)
 LIST_ORDERS = Unary("OrderService/ListOrders", orders.ListOrdersRequest, orders.ListOrdersResponse, 5)
+EXPLAIN_ORDER = Unary("OrderService/ExplainOrder", orders.ExplainOrderRequest, orders.ExplainOrderResponse, 5)
 SUBSCRIBE_ORDERS = Stream("OrderService/SubscribeOrders", orders.SubscribeOrdersRequest, orders.SubscribeOrdersResponse)
 
 LIST_BALANCES = Unary("AccountService/ListBalances", account.ListBalancesRequest, account.ListBalancesResponse, 10)

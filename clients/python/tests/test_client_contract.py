@@ -66,6 +66,7 @@ def test_default_deadlines_are_the_contracts(row):
         (_enums.TimeInForce, order_pb2.TimeInForce),
         (_enums.OrderStatus, order_pb2.OrderStatus),
         (_enums.OrderScope, order_service_pb2.OrderScope),
+        (_enums.TimelineKind, order_service_pb2.TimelineKind),
         (_enums.InstrumentStatus, market_data_pb2.InstrumentStatus),
         (_enums.AssetStatus, market_data_pb2.AssetStatus),
         (_enums.VenueMode, admin_service_pb2.VenueMode),

@@ -227,6 +227,9 @@ def scripts(order):
         "AccountService/ListBalances": balances,
         "OrderService/ListOrders": order_service_pb2.ListOrdersResponse(orders=[order()]),
         "OrderService/GetOrder": order_service_pb2.GetOrderResponse(order=order("c-1", "FILLED")),
+        "OrderService/ExplainOrder": order_service_pb2.ExplainOrderResponse(
+            order=order("c-1"), events=[order_service_pb2.TimelineEvent(kind=5, text="It left.")]
+        ),
         "OrderService/CancelOrder": order_service_pb2.CancelOrderResponse(order=order()),
         "OrderService/PlaceOrder": order_service_pb2.PlaceOrderResponse(order=order()),
         "AdminService/GetVenueStatus": admin_service_pb2.GetVenueStatusResponse(mode=1),
@@ -244,6 +247,7 @@ CALLS = {
     "balances": (),
     "orders": (),
     "get_order": ("c-1",),
+    "explain": ("c-1",),
     "cancel": ("c-1",),
     "resolve": ("c-1",),
     "wait_for_terminal": ("c-1",),

@@ -9,6 +9,7 @@ from decimal import Decimal
 from execsvc_api.v1 import order_pb2 as wire
 from execsvc_api.v1 import order_service_pb2 as service
 
+from execsvc.app.cancels import Unremembered
 from execsvc.domain import money
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.order import TERMINAL, Order, OrderSpec, OrderType, Status, TimeInForce
@@ -97,6 +98,17 @@ def order(value: Order) -> wire.Order:
         open_time=timestamp_or_none(value.open_time_ns),
         update_time=timestamp(value.update_time_ns),
         version=value.version,
+    )
+
+
+def unremembered(value: Unremembered) -> wire.Order:
+    """An order whose cancel Kraken took while the store could not be read: who it is, and nothing that is not known."""
+    return wire.Order(
+        account=value.key.account,
+        caller=value.key.caller,
+        client_order_id=value.key.client_order_id,
+        venue_client_id=value.venue_client_id,
+        cancel_requested=True,
     )
 
 

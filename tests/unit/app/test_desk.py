@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from execsvc.app.desk import Timing
+from execsvc.app.timing import Timing
 from execsvc.domain.errors import Busy, Conflict, Declined, Fault, Reason
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.order import Doubted, Refused, Status
@@ -47,9 +47,9 @@ def test_the_intent_is_durable_before_the_first_byte_leaves():
         seen = []
         sent = here.venue.place
 
-        async def spying(order, instrument, by):
+        async def spying(order, instrument, by, **rest):
             seen.append((await here.store.get(order.key)).status)
-            return await sent(order, instrument, by)
+            return await sent(order, instrument, by, **rest)
 
         here.venue.place = spying
         await here.place("c-1")
@@ -62,7 +62,7 @@ def test_a_store_that_fails_refuses_the_order_and_sends_nothing():
     """No intent without a durable store: UNAVAILABLE, and the id stays free."""
 
     async def scenario(here):
-        async def failing(intent, now_ns):
+        async def failing(intent, now_ns, steps=()):
             raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk full"))
 
         here.store.begin = failing
@@ -264,7 +264,7 @@ def test_a_hang_up_while_the_intent_is_written_still_sends_the_order():
     async def scenario(here):
         begin = here.store.begin
 
-        async def slow(intent, now_ns):
+        async def slow(intent, now_ns, steps=()):
             await here.clock.sleep(0.2)
             return await begin(intent, now_ns)
 
@@ -405,7 +405,7 @@ def test_a_closed_desk_says_why_and_still_cancels():
 
     async def scenario(here):
         await here.place("c-1")
-        here.desk.closed_because = Fault(Reason.SHUTTING_DOWN, "draining")
+        here.house.switch.close("drain", Fault(Reason.SHUTTING_DOWN, "draining"))
         with pytest.raises(Busy) as caught:
             await here.place("c-2")
         assert (caught.value.reason, caught.value.fault.metadata["id_used"]) == (Reason.SHUTTING_DOWN, "false")
@@ -420,7 +420,7 @@ def test_a_replay_is_answered_even_by_a_closed_desk():
 
     async def scenario(here):
         await here.place("c-1")
-        here.desk.closed_because = Fault(Reason.SHUTTING_DOWN, "draining")
+        here.house.switch.close("drain", Fault(Reason.SHUTTING_DOWN, "draining"))
         assert (await here.place("c-1")).replayed
 
     in_world(scenario)
@@ -452,7 +452,7 @@ def test_a_cancel_of_an_order_in_doubt_is_kept_until_the_order_is_found():
         assert (early.status, early.cancel_requested) == (Status.IN_DOUBT, True)
         await asking
         await here.clock.sleep(5)
-        await here.desk.pursue_wishes()
+        await here.house.cancels.pursue_wishes()
         assert (await here.desk.get(ME, REF)).status is Status.CANCELLED
 
     in_world(scenario)
@@ -517,7 +517,7 @@ def test_a_bug_while_sending_leaves_no_order_undecided():
     """Whatever breaks between intent and outcome, the resolver takes the order over once its deadline has passed."""
 
     async def scenario(here):
-        async def broken(*_):
+        async def broken(*_, **__):
             raise ZeroDivisionError("a bug")
 
         here.venue.place = broken
@@ -538,7 +538,7 @@ def test_a_refusal_that_arrives_with_the_last_moment_is_told_as_one():
         here.venue.reachable = False
         record = here.store.record
 
-        async def overtaken(key, event, now_ns):
+        async def overtaken(key, event, now_ns, steps=()):
             if isinstance(event, Doubted) and here.clock.monotonic() > 2.5:
                 return await record(key, Refused(NO_FUNDS), now_ns)
             return await record(key, event, now_ns)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from execsvc.domain.account import KeyFacts
-from execsvc.kraken.keycheck import NEEDED, problems
+from execsvc.domain.keycheck import NEEDED, problems
 
 GOOD = KeyFacts("bot", frozenset({*NEEDED, "close-trades"}), 5, 0, None, ())
 NOW_NS = 10**18

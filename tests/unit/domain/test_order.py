@@ -16,6 +16,7 @@ from execsvc.domain.order import (
     TRANSITIONS,
     Acknowledged,
     CancelWished,
+    Corrected,
     Doubted,
     Intent,
     NeverSent,
@@ -168,21 +169,77 @@ def test_nothing_but_never_sent_is_sent_again(status):
         order(status).resubmitted(INTENT, 3)
 
 
-def test_stream_fees_add_up_and_a_cumulative_answer_replaces_them():
-    """A fill's fee counts once: it is added only when the fill was not yet in the known quantity."""
-    first = VenueOrder(
-        "OTX", None, Status.OPEN, Decimal("0.5"), Decimal(50), added_fees=(AssetAmount("USD", Decimal("0.2")),)
+def fill_report(quantity, fee, filled, status=Status.OPEN):
+    """What the stream tells with one fill: its own quantity and fee, and how far the order is filled by then."""
+    return VenueOrder(
+        "OTX",
+        None,
+        status,
+        None if filled is None else Decimal(filled),
+        None if filled is None else Decimal(filled) * 100,
+        added_fees=(AssetAmount("USD", Decimal(fee)),),
+        added_quantity=Decimal(quantity),
     )
-    swept = VenueOrder(
-        "OTX", None, Status.OPEN, Decimal("0.75"), Decimal(75), total_fees=(AssetAmount("USD", Decimal("0.3")),)
-    )
-    late = VenueOrder(
-        "OTX", None, Status.OPEN, Decimal("0.75"), Decimal(75), added_fees=(AssetAmount("USD", Decimal("0.1")),)
-    )
+
+
+def total_report(filled, fee):
+    """What REST tells: sums."""
+    filled = Decimal(filled)
+    return VenueOrder("OTX", None, Status.OPEN, filled, filled * 100, total_fees=(AssetAmount("USD", Decimal(fee)),))
+
+
+@pytest.mark.parametrize(
+    ("told", "fee"),
+    [
+        ((fill_report("0.5", "0.2", "0.5"), fill_report("0.25", "0.1", "0.75")), "0.3"),
+        ((fill_report("0.5", "0.2", "0.75"), fill_report("0.25", "0.1", "0.75")), "0.3"),
+        ((fill_report("0.25", "0.1", "0.75"), fill_report("0.5", "0.2", "0.5")), "0.3"),
+        ((fill_report("0.5", "0.2", "0.5"), total_report("0.75", "0.3"), fill_report("0.25", "0.1", "0.75")), "0.3"),
+        ((total_report("0.75", "0.3"), fill_report("0.5", "0.2", "0.5"), fill_report("0.25", "0.1", "0.75")), "0.3"),
+        ((fill_report("0.5", "0.2", "0.5"), fill_report("0.25", "0.1", "0.75"), total_report("0.5", "0.2")), "0.3"),
+        (
+            (
+                total_report("0.5", "0.2"),
+                VenueOrder("OTX", None, Status.OPEN, Decimal("0.75"), Decimal(75)),
+                fill_report("0.25", "0.15", "0.25"),
+                fill_report("0.25", "0.05", "0.5"),
+                fill_report("0.25", "0.1", "0.75"),
+            ),
+            "0.3",
+        ),
+        ((fill_report("0.25", "0.1", "0.75"), total_report("0.75", "0.3")), "0.3"),
+    ],
+    ids=[
+        "in order",
+        "both with the last sum",
+        "out of order",
+        "total between",
+        "total first",
+        "older total last",
+        "sum, then each",
+        "one missed",
+    ],
+)
+def test_every_fills_fee_counts_once_whatever_the_order_of_telling(told, fee):
+    """Of the fills told one by one and the last sum told, the one that knows more of the order is right."""
     held = order()
-    for now, report in enumerate((first, swept, late), start=2):
+    for now, report in enumerate(told, start=2):
         held = held.apply(Seen(report), now)
-    assert held.fees == (AssetAmount("USD", Decimal("0.3")),)
+    assert (AssetAmount("USD", Decimal(fee)),) == held.fees
+
+
+def test_a_fill_told_again_adds_nothing():
+    """Its picture may be news, its fee is not."""
+    report = fill_report("0.25", "0.1", "0.75")
+    held = order().apply(Seen(report), 2)
+    assert held is held.apply(Seen(report.told_before()), 3)
+
+
+def test_filled_without_a_figure_stays_open_until_somebody_tells_how_far():
+    """Quantities over words: the order is asked for, and told whole."""
+    held = order().apply(Seen(fill_report("1.00", "0.4", None, Status.FILLED)), 2)
+    assert Status.OPEN is held.status
+    assert Status.FILLED is held.apply(Seen(total_report("1.00", "0.4")), 3).status
 
 
 def test_a_wish_to_cancel_stands_until_the_order_is_terminal():
@@ -229,3 +286,32 @@ def test_any_other_content_has_another_hash(other):
     """Each field of the spec is content."""
     assert content_hash("main", SPEC) != content_hash("main", other)
     assert content_hash("main", SPEC) != content_hash("else", SPEC)
+
+
+@pytest.mark.parametrize("told", [Status.NOT_PLACED, Status.NEVER_SENT, Status.REJECTED])
+@pytest.mark.parametrize("shown", [Status.OPEN, Status.FILLED])
+def test_a_verdict_that_kraken_denies_is_corrected(told, shown):
+    """The one event that leaves a verdict: Kraken's picture, and what was told, are both kept."""
+    filled = Decimal("1.00") if shown is Status.FILLED else Decimal(0)
+    corrected = replace(order(told), end_fault=FAULT).apply(Corrected(VenueOrder("OTX", "wire-0", shown, filled)), 2)
+    assert (shown, told, "OTX", None) == (
+        corrected.status,
+        corrected.corrected_from,
+        corrected.venue_order_id,
+        corrected.end_fault,
+    )
+
+
+def test_a_refused_order_that_shows_as_cancelled_is_no_contradiction():
+    """Post-only orders end that way: the refusal stands."""
+    refused = replace(order(Status.REJECTED), end_fault=FAULT)
+    assert refused is refused.apply(Corrected(VenueOrder("OTX", "wire-0", Status.CANCELLED, Decimal(0))), 2)
+
+
+@pytest.mark.parametrize(
+    "status", sorted(set(Status) - {Status.NOT_PLACED, Status.NEVER_SENT, Status.REJECTED}, key=str)
+)
+def test_only_a_verdict_can_be_corrected(status):
+    """Of any other order the event says nothing."""
+    there = order(status)
+    assert there is there.apply(Corrected(VenueOrder("OTX", "wire-0", Status.OPEN)), 2)

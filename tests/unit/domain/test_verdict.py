@@ -53,8 +53,8 @@ def test_a_negative_always_has_its_three_facts(sweeps, barrier, now):
     if isinstance(verdict, NotPlaced):
         assert barrier is not None
         settled = max(DEADLINE, barrier) + VISIBILITY
-        later = [sweep for sweep in sweeps if sweep.began_ns >= settled]
-        assert any(b.began_ns >= a.ended_ns for a in later for b in later if a is not b)
+        later = [sweep for sweep in sweeps if sweep.began >= settled]
+        assert any(b.began >= a.ended for a in later for b in later if a is not b)
     else:
         assert isinstance(verdict, AskAgain)
-        assert verdict.at_ns >= now
+        assert verdict.at >= now

@@ -98,6 +98,12 @@ def private_side(http, clock, tasks, *, blocks=None, dialer=None, known_time=Tru
     )
 
 
+def sending(side, order, by, *, forbidden=lambda: None, steps=None):
+    """A placement whose entry deadline is monotonic `by`; what it notes ends up in `steps`."""
+    note = (lambda _: None) if steps is None else steps.append
+    return side.place(order, BTC_USD, by, forbidden=forbidden, note=note)
+
+
 TXID = "OUF4EM-FRGI2-MQMWZD"
 PLACED = answer({"txid": [TXID], "descr": {"order": "buy"}})
 
@@ -117,9 +123,9 @@ def live(script, act, **parts):
     return run_sim(run()), http
 
 
-def placing(script, **order):
+def placing(script, *, entry_s=5.0, **order):
     async def act(side, clock):
-        return await side.place(an_order(clock, **order), BTC_USD, clock.monotonic() + 5)
+        return await sending(side, an_order(clock, entry_s=entry_s, **order), clock.monotonic() + entry_s)
 
     return live(script, act)
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from kraken_parts import TXID, an_order, failing, live, raising, vector
+from kraken_parts import TXID, Blocks, an_order, failing, live, private_side, raising, vector
 
 from execsvc.domain.account import FillQuery
-from execsvc.domain.errors import Busy, Reason
+from execsvc.domain.errors import Busy, Declined, Reason
 from execsvc.ports import (
     CancelFoundNothing,
     CancelTaken,
@@ -15,7 +15,8 @@ from execsvc.ports import (
     Reply,
     ReplyLostError,
 )
-from tests.support.net import answer
+from tests.support.net import ScriptedHttp, answer
+from tests.support.simloop import SimClock, SimTasks, run_sim
 
 ORDER = vector("rest_OpenOrders")["result"]["open"]["OQCLML-BW3P3-BUCMWZ"]
 
@@ -23,7 +24,7 @@ ORDER = vector("rest_OpenOrders")["result"]["open"]["OQCLML-BW3P3-BUCMWZ"]
 def cancelling(script, *, venue_order_id="", by=30.0):
     async def act(side, clock):
         order = replace(an_order(clock), venue_order_id=venue_order_id)
-        return await side.cancel(order, clock.monotonic() + by)
+        return await side.cancel(order.venue_order_id, order.venue_client_id, clock.monotonic() + by)
 
     return live(script, act)
 
@@ -163,13 +164,74 @@ def test_reported_nonce_lifts_ours():
         return answer(info if sent.path.endswith("GetApiKeyInfo") else {})
 
     async def act(side, clock):
-        facts = await side.key_facts(clock.monotonic() + 5)
+        facts = (await side.check_key(clock.monotonic() + 5)).facts
         await side.balances(clock.monotonic() + 5)
         return facts.nonce
 
     nonce, http = live(script, act)
     assert nonce == reported
     assert int(http.sent[1].params["nonce"]) == reported + 1
+
+
+def test_a_key_whose_first_nonces_are_refused_saw_a_finer_scale():
+    """Asked twice, in blocks of its own, refused twice: said in words, and not asked a third time."""
+
+    async def act(side, clock):
+        with pytest.raises(Declined) as refused:
+            await side.check_key(clock.monotonic() + 10)
+        return refused.value.fault
+
+    fault, http = live(failing("EAPI:Invalid nonce"), act)
+    assert Reason.VENUE_CREDENTIALS_REJECTED is fault.reason
+    assert "finer scale; make a new key" in fault.message
+    assert 2 == len(http.calls("GetApiKeyInfo"))
+
+
+def test_a_stranger_on_the_key_is_told():
+    """Kraken reports a nonce that was never reserved here, of a key that has a past here."""
+    reported = 2 * 10**18
+
+    def script(sent):
+        info = vector("rest_GetApiKeyInfo")["result"] | {"nonce": str(reported)}
+        return answer(info)
+
+    async def act(side, clock):
+        return await side.check_key(clock.monotonic() + 5)
+
+    blocks = Blocks()
+    blocks.hwm = 7
+    check, _ = live(script, act, blocks=blocks)
+    assert reported == check.foreign_nonce
+    check, _ = live(script, act)
+    assert check.foreign_nonce is None
+
+
+def test_a_wall_clock_that_was_set_is_compared_with_krakens_anew():
+    """A step of two seconds: Kraken's Time is read again before the next signed call; slow corrections are no step."""
+
+    async def act(side, clock):
+        by = clock.monotonic() + 60
+        await side.balances(by)
+        for _ in range(10):
+            clock.skew_s += 0.1
+            await side.balances(by)
+        read_before = len(http_of.calls("Time"))
+        clock.skew_s += 2.0
+        await side.balances(by)
+        return read_before
+
+    def script(sent):
+        at = int((SimClock.EPOCH_NS / 1e9) + sent.at)
+        return answer({"unixtime": at, "rfc1123": ""} if sent.path.endswith("Time") else {})
+
+    http_of = ScriptedHttp(script)
+
+    async def run():
+        clock, tasks = SimClock(), SimTasks()
+        return await act(private_side(http_of, clock, tasks), clock)
+
+    assert 0 == run_sim(run())
+    assert 1 == len(http_of.calls("Time"))
 
 
 def test_read_that_stays_unanswered_is_busy():

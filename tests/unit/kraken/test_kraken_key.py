@@ -1,17 +1,15 @@
 """One key over scripted HTTP: nonces in order, and what stops, blocks or heals it."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
-from kraken_parts import Blocks, an_order, failing, live
+from kraken_parts import Blocks, an_order, failing, live, sending
 
 from execsvc.domain.errors import Busy, Declined, Reason
 from execsvc.ports import (
     Unsent,
 )
 from tests.support.net import answer
-from tests.support.venue import BTC_USD
 
 
 def test_refused_key_stops_all_private_calls():
@@ -19,10 +17,10 @@ def test_refused_key_stops_all_private_calls():
 
     async def act(side, clock):
         by = clock.monotonic() + 5
-        await side.place(an_order(clock, "a"), BTC_USD, by)
+        await sending(side, an_order(clock, "a"), by)
         with pytest.raises(Declined) as refusal:
             await side.balances(by)
-        return await side.place(an_order(clock, "b"), BTC_USD, by), refusal.value.reason, side.lanes()[0].stopped
+        return await sending(side, an_order(clock, "b"), by), refusal.value.reason, side.lanes()[0].stopped
 
     (second, reason, stopped), http = live(failing("EAPI:Invalid key"), act)
     assert (Unsent, Reason.VENUE_CREDENTIALS_REJECTED) == (type(second), second.fault.reason)
@@ -37,7 +35,7 @@ def test_lockout_silences_the_key_for_fifteen_minutes():
         with pytest.raises(Busy):
             await side.balances(by)
         with pytest.raises(Busy) as locked:
-            await side.cancel(replace(an_order(clock), venue_order_id="X"), by)
+            await side.cancel("X", "", by)
         await clock.sleep(901)
         with pytest.raises(Busy):
             await side.balances(clock.monotonic() + 5)

@@ -209,3 +209,64 @@ def test_renewing_while_a_block_is_fetched_drops_that_block():
         return len(blocks.reservations), nonce == blocks.reservations[-1]
 
     assert run_sim(live()) == (3, True)
+
+
+def told_apart(act, *, hwm=None):
+    async def main():
+        clock, blocks = SimClock(), Blocks()
+        blocks.hwm = hwm
+        nonces = nonces_of(clock, blocks)
+        await nonces.next()
+        return await act(nonces, clock)
+
+    return run_sim(main())
+
+
+def test_a_nonce_between_the_old_mark_and_our_block_is_a_strangers():
+    """Reserved by nobody here, seen by Kraken: another program uses the key."""
+    old = 1_789_000_000 * 10**9
+
+    async def act(nonces, _):
+        return [nonces.foreign(each) for each in (old - 5, old, old + 1, nonces.last, nonces.last + 50_000)]
+
+    assert [False, False, True, False, True] == told_apart(act, hwm=old)
+
+
+def test_of_a_key_never_used_here_every_nonce_is_its_past():
+    """First use: whatever Kraken has seen is nobody's fault."""
+
+    async def act(nonces, _):
+        return nonces.foreign(nonces.last + 10**12)
+
+    assert told_apart(act) is False
+
+
+def test_blocks_of_this_life_stay_our_own():
+    """Also those that were thrown away."""
+
+    async def act(nonces, clock):
+        first = nonces.last
+        for _ in range(5):
+            nonces.renew()
+            await nonces.next()
+        return nonces.foreign(first)
+
+    assert told_apart(act, hwm=5) is False
+
+
+def test_two_refusals_within_a_minute_are_trouble_and_four_in_a_row_the_end():
+    """Each refusal throws the block away; an accepted call between them starts the row anew."""
+
+    async def act(nonces, clock):
+        told = []
+        nonces.on_trouble = lambda: told.append(clock.monotonic())
+        rows = [nonces.refused(), nonces.refused(), nonces.refused()]
+        nonces.accepted()
+        await clock.sleep(61)
+        rows += [nonces.refused()]
+        return rows, told, [nonces.refused() for _ in range(3)]
+
+    rows, told, later = told_apart(act, hwm=5)
+    assert [False] * 4 == rows
+    assert [0.0, 0.0, 61.0, 61.0] == told
+    assert [False, False, True] == later

@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from kraken_parts import PLACED, TXID, an_order, failing, live, placing, private_side, raising, vector
+from kraken_parts import PLACED, TXID, an_order, failing, live, placing, private_side, raising, sending, vector
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -12,6 +12,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from execsvc.domain.errors import Broken, Busy, Fault, Reason
 from execsvc.domain.market import Side
 from execsvc.domain.order import TimeInForce
+from execsvc.domain.story import StepKind
 from execsvc.ports import (
     Accepted,
     NotSentError,
@@ -24,7 +25,6 @@ from execsvc.ports import (
 from execsvc.telemetry import Telemetry
 from tests.support.net import ScriptedHttp, answer
 from tests.support.simloop import SimClock, SimTasks, run_sim
-from tests.support.venue import BTC_USD
 
 
 def test_limit_order_as_kraken_reads_it():
@@ -68,7 +68,7 @@ def test_deadline_is_in_krakens_clock_minus_the_uncertainty():
         side._venue_time.observe(
             sent_ns=now, received_ns=now, earliest_ns=now + 3600 * 10**9, latest_ns=now + 3601 * 10**9
         )
-        return await side.place(an_order(clock), BTC_USD, clock.monotonic() + 5)
+        return await sending(side, an_order(clock), clock.monotonic() + 5)
 
     outcome, http = live(lambda _: PLACED, act, known_time=False)
     assert Accepted(TXID) == outcome
@@ -152,9 +152,9 @@ def test_order_whose_turn_comes_too_late_is_not_sent():
         return PLACED
 
     async def act(side, clock):
-        first = asyncio.ensure_future(side.place(an_order(clock, "a"), BTC_USD, clock.monotonic() + 5))
+        first = asyncio.ensure_future(sending(side, an_order(clock, "a"), clock.monotonic() + 5))
         await asyncio.sleep(0)
-        late = await side.place(an_order(clock, "b", entry_s=3.0), BTC_USD, clock.monotonic() + 5)
+        late = await sending(side, an_order(clock, "b", entry_s=3.0), clock.monotonic() + 3)
         at = clock.monotonic()
         return await first, late, at
 
@@ -195,7 +195,7 @@ def test_store_that_gives_no_nonce_sends_nothing():
 
     async def act(side, clock):
         side._nonces._blocks.outage = Busy(Fault(Reason.STORE_UNAVAILABLE, "disk full"))
-        return await side.place(an_order(clock), BTC_USD, clock.monotonic() + 5)
+        return await sending(side, an_order(clock), clock.monotonic() + 5)
 
     outcome, http = live(lambda _: PLACED, act)
     assert (Unsent, Reason.STORE_UNAVAILABLE) == (type(outcome), outcome.fault.reason)
@@ -209,28 +209,122 @@ def test_broken_rule_of_ours_is_raised():
         await side.balances(clock.monotonic() + 5)
         side._nonces._last = 2**64
         with pytest.raises(Broken):
-            await side.place(an_order(clock), BTC_USD, clock.monotonic() + 5)
+            await sending(side, an_order(clock), clock.monotonic() + 5)
 
     _, http = live(lambda _: answer({}), act)
     assert http.calls("AddOrder") == []
 
 
-def test_patience_of_two_seconds_ends_in_a_doubt():
-    """The adapter asks the network for two seconds of patience, whatever `by` says."""
-    seen = []
+def slowly(seconds, reply=PLACED):
+    """Orders are answered after so long, everything else at once."""
+
+    async def script(sent):
+        if sent.path.endswith("AddOrder"):
+            await asyncio.sleep(seconds)
+        return reply if sent.path.endswith("AddOrder") else answer({})
+
+    return script
+
+
+def test_patience_of_two_seconds_ends_in_a_doubt_whose_answer_still_counts():
+    """After two seconds the order is a doubt; what Kraken says at the fifth second is told all the same."""
+
+    async def act(side, clock):
+        outcome = await sending(side, an_order(clock), clock.monotonic() + 5)
+        doubted_at = clock.monotonic()
+        return outcome, doubted_at, await outcome.late, clock.monotonic()
+
+    (outcome, doubted_at, late, answered_at), http = live(slowly(5.0), act)
+    assert isinstance(outcome, Unknown)
+    assert (2.0, Accepted(TXID), 5.0) == (doubted_at, late, answered_at)
+    assert len(http.calls("AddOrder")) == 1
+
+
+def test_an_answer_that_never_comes_ends_after_thirty_seconds():
+    """The connection of an order in doubt is not kept for ever."""
+
+    async def act(side, clock):
+        outcome = await sending(side, an_order(clock), clock.monotonic() + 5)
+        return await outcome.late
 
     class Http(ScriptedHttp):
         async def send(self, method, url, headers, body, timeout_s):
-            seen.append(timeout_s)
-            return await super().send(method, url, headers, body, timeout_s)
+            await asyncio.sleep(timeout_s)
+            raise ReplyLostError("timeout")
 
     async def run():
         clock, tasks = SimClock(), SimTasks()
-        side = private_side(Http(raising(ReplyLostError("timeout"))), clock, tasks)
-        return await side.place(an_order(clock), BTC_USD, clock.monotonic() + 0.5)
+        ended = await act(private_side(Http(None), clock, tasks), clock)
+        return ended, clock.monotonic()
 
-    assert isinstance(run_sim(run()), Unknown)
-    assert seen == [2.0]
+    ended, at = run_sim(run())
+    assert isinstance(ended, Unknown)
+    assert at == 30.0
+
+
+def test_while_an_answer_is_overdue_the_lane_goes_on():
+    """The next order leaves when the first one's patience is over, not when its answer comes."""
+
+    async def act(side, clock):
+        first = asyncio.ensure_future(sending(side, an_order(clock, "a"), clock.monotonic() + 5))
+        await asyncio.sleep(0)
+        await sending(side, an_order(clock, "b"), clock.monotonic() + 5)
+        return await first
+
+    _, http = live(slowly(9.0), act)
+    assert [0.0, 2.0] == [sent.at for sent in http.calls("AddOrder")]
+
+
+def test_a_refused_nonce_of_an_overtaken_order_is_no_alarm():
+    """Its nonce is dead by our own doing: the block is not thrown away and the key is not suspected."""
+
+    async def act(side, clock):
+        troubles = []
+        side.on_nonce_trouble(lambda: troubles.append(clock.monotonic()))
+        for name in ("a", "b", "c"):
+            outcome = await sending(side, an_order(clock, name), clock.monotonic() + 5)
+            await outcome.late
+        return troubles, side._nonces._block.left
+
+    (troubles, left), _ = live(slowly(4.0, answer(None, "EAPI:Invalid nonce")), act)
+    assert ([], 10_000 - 3) == (troubles, left)
+
+
+def test_nonces_refused_twice_in_a_minute_raise_the_alarm():
+    """Not overtaken, and refused again: somebody should look at the key."""
+
+    async def act(side, clock):
+        troubles = []
+        side.on_nonce_trouble(lambda: troubles.append(clock.monotonic()))
+        for name in ("a", "b"):
+            await sending(side, an_order(clock, name), clock.monotonic() + 5)
+        return troubles
+
+    troubles, _ = live(failing("EAPI:Invalid nonce"), act)
+    assert len(troubles) == 1
+
+
+def test_what_is_forbidden_when_the_turn_has_come_does_not_leave():
+    """The last word before the bytes leave is the caller's of this method."""
+
+    async def act(side, clock):
+        no = Fault(Reason.NOT_OWNER, "stood still")
+        return await sending(side, an_order(clock), clock.monotonic() + 5, forbidden=lambda: no)
+
+    outcome, http = live(lambda _: PLACED, act)
+    assert Reason.NOT_OWNER is outcome.fault.reason
+    assert [] == http.calls("AddOrder")
+
+
+def test_steps_of_a_placement_are_noted():
+    """What left and what came back, for the order's story."""
+    steps = []
+
+    async def act(side, clock):
+        return await sending(side, an_order(clock), clock.monotonic() + 5, steps=steps)
+
+    live(lambda _: PLACED, act)
+    assert [StepKind.SENT, StepKind.ANSWERED] == [step.kind for step in steps]
 
 
 def test_spans_of_a_placement_tell_the_lane_and_the_call_and_no_secret():
@@ -242,7 +336,7 @@ def test_spans_of_a_placement_tell_the_lane_and_the_call_and_no_secret():
 
     async def act(side, clock):
         with telemetry.span("root"):
-            return await side.place(an_order(clock), BTC_USD, clock.monotonic() + 5)
+            return await sending(side, an_order(clock), clock.monotonic() + 5)
 
     _, http = live(failing("EOrder:Insufficient funds"), act, telemetry=telemetry)
     spans = exporter.get_finished_spans()

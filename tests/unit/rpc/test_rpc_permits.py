@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from execsvc.app.desk import DEFAULT_TIMEOUT_S
+from execsvc.app.timing import DEFAULT_TIMEOUT_S
 from execsvc.domain.caller import Permission
 from execsvc.rpc.permits import PERMITS, SERVICES, UNBUILT, Effect
 from tests.house.contract_source import elements, files
@@ -31,7 +31,7 @@ OrderService      SetDeadMansSwitch CHANGE 10 0.1 cancel         -
 OrderService      PreviewOrder      READ   5  0.1 trade          -
 OrderService      GetOrder          READ   5  0.1 account|trade
 OrderService      ListOrders        READ   5  0.1 account|trade
-OrderService      ExplainOrder      READ   5  0.1 account|trade  -
+OrderService      ExplainOrder      READ   5  0.1 account|trade
 OrderService      SubscribeOrders   STREAM -  -   account|trade
 OrderService      OrderSession      STREAM -  -   trade          -
 AccountService    ListBalances      READ   10 0.1 account

@@ -10,7 +10,8 @@ from execsvc.domain.account import AssetAmount, Fill
 from execsvc.domain.errors import Fault, FieldViolation, Reason
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.market import EventTimes, Side
-from execsvc.domain.order import Intent, Order, OrderSpec, OrderType, Status, TimeInForce, VenueOrder
+from execsvc.domain.order import FeeSum, Intent, Order, OrderSpec, OrderType, Status, TimeInForce, VenueOrder
+from execsvc.domain.story import Step, StepKind
 
 SECRET = b"i" * 32
 
@@ -127,6 +128,23 @@ orders = st.builds(
     fees=fees,
     open_time_ns=st.none() | instants,
     end_fault=st.none() | faults,
+    corrected_from=st.none() | st.sampled_from(Status),
+    fees_of_fills=st.builds(FeeSum, amounts, fees),
+    fees_in_total=st.builds(FeeSum, amounts, fees),
+)
+steps = st.builds(
+    Step,
+    instants,
+    st.sampled_from(StepKind),
+    words,
+    attempt=st.integers(0, 9),
+    took_ns=st.none() | instants,
+    waited_for=words,
+    verdict=words,
+    status=st.none() | st.sampled_from(Status),
+    fault=st.none() | faults,
+    trace_id=words,
+    venue_ns=st.none() | instants,
 )
 fills = st.builds(
     Fill,

@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from execsvc.domain.errors import Broken, Busy
-from execsvc.store.batch import broken
 from execsvc.store.bridge import Bridge, Inbox, Outcome
+from execsvc.store.refusals import broken
 
 
 def answering(serve=None, *, size=8, most=4):

@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from execsvc.domain.errors import Busy, Reason
-from execsvc.domain.order import Acknowledged
+from execsvc.domain.errors import Busy, Fault, Reason
+from execsvc.domain.order import Acknowledged, Refused
+from execsvc.domain.story import Step, StepKind
 from execsvc.ports import Fresh, Known
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore, StoreCrashed
@@ -51,8 +52,53 @@ async def test_every_kind_of_write_can_be_crashed_at(disk):
     await store.record(order.key, Acknowledged("OTX-1"), 1_001)
     await store.record_fill(fill_of(), order.key, None, 1_002)
     await store.reserve("key", 0, 1)
-    names = ["begin", "record", "record_fill", "reserve"]
+    await store.remember("main", "halt", "by hand")
+    await store.forget("main", events_before_ns=0, orders_before_ns=0, limit=1)
+    names = ["begin", "record", "record_fill", "reserve", "remember", "forget"]
     assert [f"{name}.{where}" for name in names for where in ("before", "after")] == reached
+
+
+@pytest.mark.parametrize(("point", "found"), [("remember.before", ""), ("remember.after", "by hand")])
+async def test_a_crash_around_a_fact_leaves_it_whole_or_not_there(disk, point, found):
+    """Before the commit the next process knows nothing of it, after it everything."""
+    store = MemoryStore(disk, crash_at=crash_at(point))
+    with pytest.raises(StoreCrashed):
+        await store.remember("main", "halt", "by hand")
+    assert found == await MemoryStore(disk).recall("main", "halt")
+
+
+@pytest.mark.parametrize(("point", "left"), [("forget.before", 2), ("forget.after", 0)])
+async def test_a_crash_around_forgetting_leaves_a_whole_journal(disk, point, left):
+    """Either all of the piece went or nothing, and the chain holds."""
+    store = MemoryStore(disk)
+    await store.begin(intent_of(), 1_000)
+    await store.record(key_of(), Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little")), 1_001)
+    dying = MemoryStore(disk, crash_at=crash_at(point))
+    with pytest.raises(StoreCrashed):
+        await dying.forget("main", events_before_ns=10**18, orders_before_ns=0, limit=9)
+    assert left == len(await MemoryStore(disk).after("main", 2 - left, 9))
+    assert () == disk.audit_flaws("main")
+
+
+async def test_a_story_and_its_event_share_a_crash(disk):
+    """The steps of an event that was not committed are not there either."""
+    await MemoryStore(disk).begin(intent_of(), 1_000)
+    dying = MemoryStore(disk, crash_at=crash_at("record.before"))
+    step = Step(1_001, StepKind.SWEPT, "Looked for it.")
+    with pytest.raises(StoreCrashed):
+        await dying.record(key_of(), Acknowledged("OTX-1"), 1_001, (step,))
+    assert [StepKind.JOURNALED] == [step.kind for step in await MemoryStore(disk).story(key_of())]
+
+
+@pytest.mark.parametrize("call", ["confirm", "recall", "story"])
+async def test_looking_takes_a_turn_and_fails_with_the_disk(disk, call):
+    """Every read is refused while the disk fails, also the new ones."""
+    arguments = {"confirm": (), "recall": ("main", "halt"), "story": (key_of(),)}[call]
+    store = MemoryStore(disk)
+    store.outage = True
+    with pytest.raises(Busy) as refused:
+        await getattr(store, call)(*arguments)
+    assert Reason.STORE_UNAVAILABLE is refused.value.reason
 
 
 async def test_everything_in_a_crashed_commit_shares_its_fate(disk):

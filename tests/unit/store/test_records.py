@@ -6,14 +6,17 @@ from decimal import Decimal
 import msgspec
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from execsvc.domain.account import Fill
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.market import Side
 from execsvc.domain.order import Order, OrderSpec, OrderType, Status, TimeInForce, submitted
-from execsvc.store.records import fill_of, order_of, text_of
+from execsvc.domain.story import Step, StepKind
+from execsvc.store.records import fill_of, order_of, steps_of, text_of, text_of_steps
+from execsvc.store.records import key_of as key_of_text
 from tests.unit.store.samples import fill_of as a_fill
-from tests.unit.store.samples import fills, intent_of, key_of, orders
+from tests.unit.store.samples import fills, intent_of, key_of, orders, steps
 
 # Written by the first build. It never changes: every later build must read it.
 FIRST_ORDER = (
@@ -49,6 +52,23 @@ def test_an_order_comes_back_as_it_was(order):
 def test_a_fill_comes_back_as_it_was(fill):
     """Every fill survives writing and reading, decimals with their scale."""
     assert exact(fill) == exact(fill_of(text_of(fill)))
+
+
+@given(st.lists(steps, max_size=4).map(tuple))
+def test_steps_come_back_as_they_were(some):
+    """Every part of a story survives writing and reading, in its order."""
+    assert exact(some) == exact(steps_of(text_of_steps(some)))
+
+
+def test_a_step_from_before_a_field_existed_gets_its_default():
+    """The least that a step was ever written with is still read."""
+    assert (Step(1, StepKind.SENT, "Sent."),) == steps_of('[{"at_ns":1,"kind":"sent","text":"Sent.","later":1}]')
+
+
+@given(orders)
+def test_the_key_of_an_orders_text_is_the_orders(order):
+    """Whose a text is can be told without reading all of it."""
+    assert order.key == key_of_text(text_of(order))
 
 
 @given(orders)
@@ -111,6 +131,7 @@ def _market():
             "fill_id account caller venue_order_id client_order_id symbol side price quantity cost fees maker times",
         ),
         (Fault, "reason message"),
+        (Step, "at_ns kind text"),
     ],
 )
 def test_what_the_first_build_wrote_is_all_that_is_required(owner, required):

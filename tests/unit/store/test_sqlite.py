@@ -1,17 +1,21 @@
 """The embedded store when the disk or the file misbehaves: everybody is told, and it goes on when the trouble is over."""
 
 import asyncio
+import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
-from execsvc.domain.errors import Broken, Busy, Reason
-from execsvc.domain.order import Acknowledged, Doubted
+from execsvc.domain.errors import Broken, Busy, Fault, Reason
+from execsvc.domain.order import Acknowledged, Doubted, Refused
 from execsvc.ports import Fresh
 from execsvc.store import database
 from execsvc.store.database import audit_flaws
 from execsvc.store.sqlite import open_sqlite
 from tests.unit.store.samples import Chance, StillClock, intent_of, key_of
+
+REFUSED = Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little"))
 
 
 @pytest.fixture
@@ -101,6 +105,95 @@ async def test_a_superseded_owner_writes_no_more(path, store):
         await store.begin(intent_of(), 1_000)
     assert isinstance(await second.begin(intent_of(), 1_000), Fresh)
     await second.close()
+
+
+def moved(path):
+    path.rename(path.with_name("elsewhere.db"))
+
+
+def replaced(path):
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    copy.replace(path)
+
+
+@pytest.mark.parametrize("done", [Path.unlink, moved, replaced], ids=["deleted", "moved", "replaced"])
+async def test_a_file_that_is_not_the_opened_one_any_more_is_not_ours(path, store, done):
+    """What is written into a file that nobody will open again is not durable: neither confirmed nor written."""
+    assert isinstance(await store.begin(intent_of(key_of("before")), 1_000), Fresh)
+    done(path)
+    for call in (store.confirm(), store.begin(intent_of(), 1_000)):
+        with pytest.raises(Busy, match="its file was moved, deleted or replaced; this process must stop") as refused:
+            await call
+        assert Reason.NOT_OWNER is refused.value.reason
+    assert "moved, deleted or replaced" in store.failing
+
+
+async def test_a_place_that_cannot_be_looked_at_confirms_nothing(tmp_path):
+    """Whether the file is ours cannot be told: STORE_UNAVAILABLE, for looking and for writing, until it can be."""
+    folder, away = tmp_path / "state", tmp_path / "away"
+    store = await open_sqlite(folder / "x.db", entropy=Chance(), clock=StillClock())
+    folder.rename(away)
+    folder.symlink_to(folder)
+    for call in (store.confirm(), store.begin(intent_of(), 1_000)):
+        with pytest.raises(Busy, match="cannot be looked at: Too many levels of symbolic links") as refused:
+            await call
+        assert Reason.STORE_UNAVAILABLE is refused.value.reason
+    folder.unlink()
+    away.rename(folder)
+    assert None is await store.confirm()
+    assert isinstance(await store.begin(intent_of(), 1_000), Fresh)
+    await store.close()
+
+
+async def test_a_file_that_cannot_be_read_confirms_nothing(path, store):
+    """An epoch that cannot be read is not another owner's."""
+    on_file(path, "DROP TABLE meta")
+    with pytest.raises(Busy, match="no such table: meta") as refused:
+        await store.confirm()
+    assert Reason.STORE_UNAVAILABLE is refused.value.reason
+
+
+async def test_what_is_forgotten_makes_room(path, store):
+    """The file does not shrink; while as much goes as comes it stays as large as it was after the second round."""
+    pages = []
+    for cycle in range(6):
+        calls = [store.begin(intent_of(key_of(f"{cycle}-{number}")), cycle) for number in range(100)]
+        ended = [order.order.key for order in await asyncio.gather(*calls)]
+        await asyncio.gather(*[store.record(key, REFUSED, cycle) for key in ended])
+        while await store.forget("main", events_before_ns=cycle, orders_before_ns=cycle, limit=64):
+            assert {"main": ()} == audit_flaws(path)
+        pages.append(store._database.reader.execute("PRAGMA page_count").fetchone()[0])
+    assert pages[1] * 1.1 >= max(pages)
+    left = (
+        "SELECT (SELECT count(*) FROM orders), (SELECT count(*) FROM wire_id),"
+        " (SELECT count(*) FROM order_event), (SELECT count(*) FROM order_step)"
+    )
+    assert (100, 100, 200, 200) == store._database.reader.execute(left).fetchone()
+
+
+async def test_a_spoilt_entry_is_not_forgotten(path, store):
+    """An entry whose order cannot be told breaks forgetting, not its neighbours in the commit: a person must look."""
+    await store.begin(intent_of(key_of("a")), 1_000)
+    await store.record(key_of("a"), REFUSED, 1_001)
+    on_file(path, "UPDATE order_event SET body = 'spoilt' WHERE seq = 1")
+    answers = await asyncio.gather(
+        store.begin(intent_of(key_of("b")), 2_000),
+        store.forget("main", events_before_ns=10**18, orders_before_ns=0, limit=9),
+        store.begin(intent_of(key_of("c")), 2_000),
+        return_exceptions=True,
+    )
+    assert [Fresh, Broken, Fresh] == [type(answer) for answer in answers]
+    assert 4 == await store.last_sequence("main")
+
+
+async def test_a_spoilt_story_spoils_nothing_else(path, store):
+    """A story explains, it decides nothing: the order is read and written as ever."""
+    await store.begin(intent_of(), 1_000)
+    on_file(path, "UPDATE order_step SET body = '[7]'")
+    with pytest.raises(Broken, match="cannot be read"):
+        await store.story(key_of())
+    assert "OTX-1" == (await store.record(key_of(), Acknowledged("OTX-1"), 1_001)).venue_order_id
 
 
 async def test_a_read_that_fails_is_told(path, store):

@@ -2,12 +2,16 @@
 
 import pytest
 
-from execsvc.domain.order import LIVE
+from execsvc.domain.errors import Fault, Reason
+from execsvc.domain.order import LIVE, Refused
 from execsvc.ports import OrderQuery
-from execsvc.store import tables
+from execsvc.store import queries
+from execsvc.store.batch import UNSETTLED
 from execsvc.store.database import Birth, open_database, scripts
-from execsvc.store.tables import UNSETTLED, Queries, Tables
-from tests.unit.store.samples import SECRET, intent_of, key_of
+from execsvc.store.queries import Queries
+from execsvc.store.retention import Bounds
+from execsvc.store.tables import Tables
+from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of
 
 
 @pytest.fixture
@@ -28,6 +32,8 @@ QUESTIONS = {
     "after": lambda ask: ask.after("main", 0, 10),
     "last_sequence": lambda ask: ask.last_sequence("main"),
     "high_water": lambda ask: ask.high_water("key"),
+    "story": lambda ask: ask.story(key_of()),
+    "recall": lambda ask: ask.recall("main", "halt"),
 }
 
 
@@ -64,18 +70,41 @@ def test_the_index_is_the_one_meant(database, question, index):
     assert f"USING INDEX {index} (account=?" in str(database.reader.execute(f"EXPLAIN QUERY PLAN {text}").fetchall())
 
 
-def test_a_write_finds_its_rows_by_index(database):
-    """Deciding and writing an order never reads a whole table either."""
+def plan_of(database, operation):
+    """How many statements a batch of these operations runs, and every step of their plans but the owner's check."""
     asked = []
     database.writer.set_trace_callback(asked.append)
-    with Tables(database.writer, database.identity).transaction() as batch:
-        batch.begin(intent_of(), 1_000)
-        batch.reserve("key", 0, 1)
+    with Tables(database).transaction() as batch:
+        operation(batch)
     database.writer.set_trace_callback(None)
-    texts = [text for text in asked if text.startswith(("SELECT", "UPDATE", "INSERT")) and "meta" not in text]
-    steps = [row[3] for text in texts for row in database.writer.execute(f"EXPLAIN QUERY PLAN {text}")]
-    assert 8 == len(texts)
-    assert [] == [step for step in steps if "SCAN" in step]
+    words = ("SELECT", "UPDATE", "INSERT", "DELETE")
+    texts = [text for text in asked if text.startswith(words) and "FROM meta" not in text]
+    return len(texts), [row[3] for text in texts for row in database.writer.execute(f"EXPLAIN QUERY PLAN {text}")]
+
+
+def begin(batch):
+    batch.begin(intent_of(), 1_000)
+    batch.reserve("key", 0, 1)
+
+
+def end(batch):
+    batch.record(key_of(), Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little")), 1_001)
+    batch.record_fill(fill_of(), key_of(), None, 1_002)
+    batch.remember("main", "halt", "")
+    batch.remember("main", "bound", "3")
+
+
+def forget(batch):
+    batch.forget("main", Bounds(10**18, 10**18, 100))
+
+
+def test_a_write_finds_its_rows_by_index(database):
+    """Deciding and writing never reads a whole table either, nor does forgetting: it costs what goes."""
+    plans = [plan_of(database, operation) for operation in (begin, end, forget)]
+    assert [9, 12, 11] == [statements for statements, _ in plans]
+    # The attempts of one order are strung together, and that string is walked.
+    steps = {step for _, steps in plans for step in steps} - {"SCAN CONSTANT ROW", "SCAN attempt"}
+    assert [] == [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step]
 
 
 def test_the_unsettled_are_what_their_index_holds():
@@ -83,5 +112,5 @@ def test_the_unsettled_are_what_their_index_holds():
     words = "status IN ('submitted', 'in_doubt', 'pending', 'open')"
     assert {f"'{status.value}'" for status in UNSETTLED} == {*words[11:-1].split(", ")}
     assert [1, 1, 1] == [
-        text.count(words) for text in (scripts()[1], tables._IN_STATUS_UNSETTLED, tables._PAGE_UNSETTLED)
+        text.count(words) for text in (scripts()[1], queries._IN_STATUS_UNSETTLED, queries._PAGE_UNSETTLED)
     ]

@@ -8,8 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execsvc.domain.errors import ExecsvcError, Fault, Reason
-from execsvc.domain.order import Acknowledged, CancelWished, Doubted, NeverSent, ProvedAbsent, Refused, Seen, Status
+from execsvc.domain.order import (
+    Acknowledged,
+    CancelWished,
+    Corrected,
+    Doubted,
+    NeverSent,
+    ProvedAbsent,
+    Refused,
+    Seen,
+    Status,
+)
+from execsvc.domain.story import Step, StepKind
 from execsvc.ports import OrderQuery
+from execsvc.store.batch import UNSETTLED
 from execsvc.store.database import Birth, audit_flaws, open_database
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
@@ -26,26 +38,48 @@ reports = st.builds(
 events = st.one_of(
     st.builds(Acknowledged, venue_ids),
     st.builds(Seen, reports),
+    st.builds(Corrected, reports),
     st.sampled_from([Refused(FAULT), Doubted("late"), ProvedAbsent(FAULT), NeverSent(FAULT), CancelWished()]),
 )
 fills = st.builds(fill_of, st.sampled_from(["T1", "T2"]), account=st.sampled_from(["main", "second"]))
 intents = st.builds(intent_of, keys, st.builds(spec_of, st.sampled_from(["0.5", "0.50", "0.6"])))
-calls = st.one_of(
-    st.tuples(st.just("begin"), intents),
-    st.tuples(st.just("record"), keys, events),
+steps = st.lists(st.builds(Step, st.integers(0, 9), st.sampled_from(StepKind), st.just("Done.")), max_size=2).map(tuple)
+accounts = st.sampled_from(["main", "second"])
+writes = st.one_of(
+    st.tuples(st.just("begin"), intents, steps),
+    st.tuples(st.just("record"), keys, events, steps),
     st.tuples(st.just("record_fill"), fills, st.none() | keys, st.none() | events),
     st.tuples(st.just("reserve"), st.sampled_from(["k", "l"]), st.integers(0, 50), st.integers(0, 9)),
+    st.tuples(st.just("remember"), accounts, st.sampled_from(["halt", "bound"]), st.sampled_from(["", "1", "2"])),
     st.just(("reopen",)),
 )
+# The clock of a script starts at 1,000 and ticks with every call.
+moments = st.integers(1_000, 1_020)
+losses = st.tuples(st.just("forget"), accounts, moments, moments, st.integers(1, 3))
 
 
 async def tell(store, name, arguments, now_ns):
     """What one call answers, an error as its words."""
-    timed = arguments if name == "reserve" else (*arguments, now_ns)
+    match name, arguments:
+        case "begin" | "record", (*what, steps):
+            call = getattr(store, name)(*what, now_ns, steps)
+        case "record_fill", _:
+            call = store.record_fill(*arguments, now_ns)
+        case "forget", (account, events, orders, limit):
+            call = store.forget(account, events_before_ns=events, orders_before_ns=orders, limit=limit)
+        case _:
+            call = getattr(store, name)(*arguments)
     try:
-        return await getattr(store, name)(*timed)
+        return await call
     except ExecsvcError as error:
         return (type(error), error.reason)
+
+
+async def entries_of(store, account):
+    """What is kept of the journal."""
+    last = await store.last_sequence(account)
+    found = [await tell(store, "after", (account, start, 1_000), 0) for start in range(last + 1)]
+    return next(each for each in found if Reason.RESUME_TOKEN_EXPIRED not in each)
 
 
 async def told(reopened, script):
@@ -63,10 +97,13 @@ async def told(reopened, script):
             answers.append(await tell(store, name, arguments, now_ns))
     seen = [
         (
-            await store.after(account, 0, 1_000),
+            await entries_of(store, account),
             await store.page(OrderQuery(account)),
             await store.in_status(account, frozenset(Status)),
+            await store.in_status(account, UNSETTLED),
             [await store.find(account, venue_order_id=venue_id) for venue_id in ("OTX-1", "OTX-2")],
+            [await store.story(key_of(name, account=account)) for name in "ab"],
+            [await store.recall(account, name) for name in ("halt", "bound")],
         )
         for account in ("main", "second")
     ]
@@ -93,7 +130,7 @@ async def both(script):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(calls, max_size=14))
+@given(st.lists(writes | losses, max_size=20))
 def test_the_twins_agree(script):
     """Whatever is asked in whatever order: same answers, same errors, same journal, chains whole."""
     memory, sqlite, flaws = asyncio.run(both(script))
@@ -102,7 +139,7 @@ def test_the_twins_agree(script):
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(calls, max_size=14))
+@given(st.lists(writes, max_size=14))
 def test_the_journal_alone_tells_every_order(script):
     """The last entry of an order is its present state, and sequences have no holes."""
     (_, heard, seen), _, _ = asyncio.run(both(script))
@@ -111,3 +148,17 @@ def test_the_journal_alone_tells_every_order(script):
     ]
     told_last = {entry.order.key: entry.order for entry in heard if entry.order is not None}
     assert told_last == {order.key: order for _, page, *_ in seen for order in page}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(writes | losses, max_size=20))
+def test_forgetting_keeps_what_is_wanted(script):
+    """Whatever is forgotten when: of an order that may still change nothing is gone since it last had ended."""
+    (_, heard, seen), _, _ = asyncio.run(both(script))
+    for entries, page, _, unsettled, *_ in seen:
+        kept = {entry.sequence for entry in entries}
+        for order in unsettled:
+            lives = [entry for entry in heard if entry.order is not None and entry.order.key == order.key]
+            ended = [place for place, entry in enumerate(lives, 1) if entry.order.status not in UNSETTLED]
+            assert {entry.sequence for entry in lives[max(ended, default=0) :]} <= kept
+        assert {entry.order.key for entry in entries if entry.order is not None} <= {order.key for order in page}

@@ -1,0 +1,171 @@
+"""One account's use cases, put together: who needs whom, in one place, from ports alone.
+
+The composition root hands in the real adapters, a test or a simulation its own; the wiring is the same. Nothing starts here:
+`Opening` (app/opening.py) brings it to life.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from execsvc.app.cancels import Cancels
+from execsvc.app.catalog import Catalog
+from execsvc.app.chronicle import Chronicle
+from execsvc.app.desk import VENUE_FLOOR_S, Desk
+from execsvc.app.executions import Executions
+from execsvc.app.owner import Owner
+from execsvc.app.resolver import Resolver
+from execsvc.app.risk import RiskDesk
+from execsvc.app.sender import Sender
+from execsvc.app.settlements import Settlements
+from execsvc.app.sightings import Sightings
+from execsvc.app.switch import Switch
+from execsvc.app.visibility import VISIBILITY_S, Visibility
+from execsvc.domain.ids import OrderKey
+from execsvc.domain.order import LIVE, Order
+from execsvc.ports import Clock, PrivateVenue, Store, Tasks
+from execsvc.telemetry import Telemetry
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The figures of one account: V at its start and the least time Kraken wants for a deadline, in seconds."""
+
+    visibility_s: float = VISIBILITY_S
+    venue_floor_s: float = VENUE_FLOOR_S
+
+
+@dataclass(frozen=True)
+class House:
+    """The use cases of one account."""
+
+    account: str
+    venue: PrivateVenue
+    store: Store
+    catalog: Catalog
+    chronicle: Chronicle
+    switch: Switch
+    owner: Owner
+    visibility: Visibility
+    resolver: Resolver
+    cancels: Cancels
+    settlements: Settlements
+    desk: Desk
+    executions: Executions
+
+
+def house(
+    *,
+    account: str,
+    venue: PrivateVenue,
+    store: Store,
+    catalog: Catalog,
+    risk: RiskDesk,
+    clock: Clock,
+    tasks: Tasks,
+    telemetry: Telemetry,
+    alarm: Callable[[str], None],
+    terms: Terms,
+) -> House:
+    """Builds it. `alarm` hears, in words, of what a person must know at once."""
+    chronicle = Chronicle(store, clock)
+    switch = Switch(account, store, clock, tasks, alarm)
+    sightings = Sightings(store, chronicle, switch, clock)
+    owner = Owner(store, clock)
+    flying: set[OrderKey] = set()
+    visibility = Visibility(
+        account=account,
+        venue=venue,
+        journal=store,
+        facts=store,
+        clock=clock,
+        tasks=tasks,
+        telemetry=telemetry,
+        alarm=alarm,
+        bound_s=terms.visibility_s,
+    )
+
+    def pursue_wish(order: Order) -> None:
+        """A cancel that was asked for while nobody knew of the order."""
+        if order.cancel_requested and order.status in LIVE:
+            cancels.pursue(order)
+
+    def accepted(order: Order) -> None:
+        visibility.answered(order)
+        pursue_wish(order)
+
+    resolver = Resolver(
+        account=account,
+        venue=venue,
+        journal=store,
+        chronicle=chronicle,
+        sightings=sightings,
+        visibility=visibility,
+        clock=clock,
+        telemetry=telemetry,
+        flying=flying,
+        found=pursue_wish,
+    )
+    cancels = Cancels(
+        account=account,
+        venue=venue,
+        journal=store,
+        chronicle=chronicle,
+        sightings=sightings,
+        resolver=resolver,
+        clock=clock,
+        tasks=tasks,
+        installation_secret=store.installation_secret,
+    )
+    sender = Sender(
+        venue=venue,
+        store=store,
+        chronicle=chronicle,
+        sightings=sightings,
+        resolver=resolver,
+        owner=owner,
+        flying=flying,
+        accepted=accepted,
+        clock=clock,
+        tasks=tasks,
+        telemetry=telemetry,
+    )
+    settlements = Settlements(store, clock)
+    desk = Desk(
+        account=account,
+        venue=venue,
+        journal=store,
+        catalog=catalog,
+        sender=sender,
+        cancels=cancels,
+        settlements=settlements,
+        risk=risk,
+        switch=switch,
+        clock=clock,
+        telemetry=telemetry,
+        venue_floor_s=terms.venue_floor_s,
+    )
+    executions = Executions(
+        account=account,
+        venue=venue,
+        journal=store,
+        clock=clock,
+        telemetry=telemetry,
+        sightings=sightings,
+        visibility=visibility,
+        pursue_wishes=cancels.pursue_wishes,
+    )
+    return House(
+        account=account,
+        venue=venue,
+        store=store,
+        catalog=catalog,
+        chronicle=chronicle,
+        switch=switch,
+        owner=owner,
+        visibility=visibility,
+        resolver=resolver,
+        cancels=cancels,
+        settlements=settlements,
+        desk=desk,
+        executions=executions,
+    )

@@ -1,0 +1,171 @@
+"""Brings one account to life, and keeps an eye on its key: check, resolve what the last life left, then take orders.
+
+The first signed call is GetApiKeyInfo: it shows whether the key may be used, whether somebody else uses it, and it is the
+barrier behind which nothing of an earlier life can get in. New orders are taken right after it, in parallel with the
+doubts; the account counts as serving once nothing is in doubt any more (promises.md sections 4 and 5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from execsvc.app.house import House
+from execsvc.app.overview import Phase
+from execsvc.domain import keycheck
+from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.order import LIVE, Seen, Status, VenueOrder
+from execsvc.ports import Clock, KeyCheck, Tasks
+
+RECONCILE_MOST_S = 30.0  # then the account serves all the same, the doubts being told with it
+CHECK_EVERY_S = 3600.0
+CHECK_TIMEOUT_S = 10.0
+CHECK_AGAIN_S = 1.0
+NOT_YET = Fault(
+    Reason.VENUE_UNREACHABLE,
+    "the account is not ready: its key has not been checked at the exchange yet; nothing was sent, try again",
+    retry_after_s=1.0,
+)
+BEING_CHECKED = Fault(
+    Reason.VENUE_UNREACHABLE,
+    "Kraken refused two nonces within a minute: the key is being looked at; nothing was sent, try again",
+    retry_after_s=1.0,
+)
+START, KEY, SHARED, NONCES = "start", "key", "shared key", "nonces"
+
+
+@dataclass(frozen=True)
+class KeyTerms:
+    """What the operator said of the key. allow_shared: trade although another program uses it too."""
+
+    allow_shared: bool = False
+    clear_halt: str = ""
+
+
+class Opening:
+    """Takes one account from STARTING to SERVING. `warn` hears of what a person should know, in words."""
+
+    def __init__(
+        self,
+        house: House,
+        *,
+        clock: Clock,
+        tasks: Tasks,
+        terms: KeyTerms,
+        phase: Callable[[Phase], None],
+        warn: Callable[[str], None],
+        volatile_venue: bool = False,
+    ) -> None:
+        self._house = house
+        self._clock = clock
+        self._tasks = tasks
+        self._terms = terms
+        self._phase = phase
+        self._warn = warn
+        self._volatile_venue = volatile_venue
+        self._looking = False
+        house.switch.close(START, NOT_YET)
+
+    async def open(self, timeout_s: float) -> int:
+        """Takes orders when it returns: how many doubts are still being resolved.
+
+        Raises Busy or ProtocolBroken when the exchange does not answer (try again), Declined for a key not to be used.
+        """
+        house = self._house
+        check = await house.venue.check_key(self._clock.monotonic() + timeout_s)
+        self._judge(check, at_start=True)
+        if not house.catalog.ready:
+            await house.catalog.refresh()
+        await house.visibility.restore()
+        cleared = await house.switch.restore(self._terms.clear_halt)
+        if cleared:
+            self._warn(f"the halt {cleared} was cleared by the operator")
+        self._phase(Phase.RECONCILING)
+        if self._volatile_venue:
+            await self._forget_the_last_exchange()
+        doubts = await house.resolver.adopt_all(check.accepted)
+        self._tasks.supervise("owner", house.owner.keep)
+        self._tasks.supervise("resolver", house.resolver.run)
+        self._tasks.supervise("executions", house.executions.follow)
+        self._tasks.supervise("reconcile", house.executions.reconcile_now_and_then)
+        self._tasks.supervise("key check", self._look_now_and_then)
+        house.owner.confirmed(self._clock.monotonic())
+        house.switch.open(START)
+        return doubts
+
+    async def settled(self) -> bool:
+        """Waits until the doubts found by `open` are settled, or for RECONCILE_MOST_S; then the account serves."""
+        settled = await self._house.resolver.until_none(self._clock.monotonic() + RECONCILE_MOST_S)
+        self._phase(Phase.SERVING)
+        return settled
+
+    def nonces_refused(self) -> None:
+        """No new orders until the key was looked at."""
+        self._house.switch.close(NONCES, BEING_CHECKED)
+        if not self._looking:
+            self._looking = True
+            self._tasks.start("key check after refused nonces", self._look_until_answered())
+
+    async def _look_until_answered(self) -> None:
+        try:
+            while not await self._look():
+                await self._clock.sleep(CHECK_AGAIN_S)
+        finally:
+            self._looking = False
+        self._house.switch.open(NONCES)
+
+    async def _look_now_and_then(self) -> None:
+        while True:
+            await self._clock.sleep(CHECK_EVERY_S)
+            await self._look()
+
+    async def _look(self) -> bool:
+        """False when the exchange did not answer. A key that must not be used closes the desk, and says so."""
+        try:
+            check = await self._house.venue.check_key(self._clock.monotonic() + CHECK_TIMEOUT_S)
+            self._judge(check, at_start=False)
+        except (Busy, ProtocolBroken):
+            return False
+        except Declined as refused:
+            self._warn(refused.fault.message)
+            self._house.switch.close(KEY, _halted(self._house.account, refused.fault.message))
+        else:
+            self._house.switch.open(KEY)
+        return True
+
+    def _judge(self, check: KeyCheck, *, at_start: bool) -> None:
+        found = keycheck.problems(check.facts, self._clock.wall_ns())
+        for problem in found:
+            if at_start and not problem.fatal:
+                self._warn(f"the API key {self._house.venue.key_label}: {problem.what}")
+        fatal = [problem.what for problem in found if problem.fatal]
+        if fatal:
+            raise Declined(
+                Fault(Reason.VENUE_CREDENTIALS_REJECTED, f"the API key must not be used: {'; '.join(fatal)}")
+            )
+        if check.foreign_nonce is not None:
+            self._shared(check.foreign_nonce)
+
+    def _shared(self, nonce: int) -> None:
+        what = (
+            f"Kraken has seen the nonce {nonce} of this key, which was never used here: another program uses the key, "
+            "or the store is an older copy"
+        )
+        self._warn(what)
+        if not self._terms.allow_shared:
+            advice = "give execsvc a key of its own, or trade all the same with EXECSVC_ALLOW_SHARED_KEY=on"
+            self._house.switch.close(SHARED, _halted(self._house.account, f"{what} ({advice})"))
+
+    async def _forget_the_last_exchange(self) -> None:
+        """The built-in exchange of the last life took its open orders with it; the journal must not show them open."""
+        for order in await self._house.store.in_status(self._house.account, LIVE):
+            gone = VenueOrder(
+                order.venue_order_id, None, Status.CANCELLED, reason="the paper exchange that held it is gone"
+            )
+            await self._house.store.record(order.key, Seen(gone), self._clock.wall_ns())
+
+
+def _halted(account: str, what: str) -> Fault:
+    return Fault(
+        Reason.TRADING_HALTED,
+        f"trading is halted, cancels pass; nothing was sent: {what}",
+        {"mode": "CANCEL_ONLY", "scope": account, "comment": what},
+    )

@@ -1,0 +1,134 @@
+"""An order's story: what was decided, sent, answered and found, step by step, for a person who asks why.
+
+Steps are values; they become durable with the commit that follows them (store) and are told by app/explain.py. They decide
+nothing: the order's state is domain/order.py's.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol, assert_never
+
+from execsvc.domain import money
+from execsvc.domain.errors import Fault
+from execsvc.domain.order import (
+    Acknowledged,
+    CancelWished,
+    Corrected,
+    Doubted,
+    NeverSent,
+    Order,
+    OrderEvent,
+    ProvedAbsent,
+    Refused,
+    Seen,
+    Status,
+)
+
+
+class StepKind(Enum):
+    """As TimelineKind of the contract, without its prefix; AMENDED comes with amends."""
+
+    RECEIVED = "received"
+    CHECKED = "checked"
+    WAITED = "waited"
+    JOURNALED = "journaled"
+    SENT = "sent"
+    ANSWERED = "answered"
+    DOUBTED = "doubted"
+    BARRIER = "barrier"
+    SWEPT = "swept"
+    RESOLVED = "resolved"
+    STATUS = "status"
+    FILLED = "filled"
+    CANCEL = "cancel"
+    REPLAYED = "replayed"
+    CORRECTED = "corrected"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step. `text` is a sentence for people; took_ns is the length of a wait or round trip, ended at `at_ns`.
+
+    waited_for names the lane of a wait; verdict is one word, where something was decided; venue_ns is Kraken's stamp.
+    """
+
+    at_ns: int
+    kind: StepKind
+    text: str
+    attempt: int = 0
+    took_ns: int | None = None
+    waited_for: str = ""
+    verdict: str = ""
+    status: Status | None = None
+    fault: Fault | None = None
+    trace_id: str = ""
+    venue_ns: int | None = None
+
+
+def step_of(event: OrderEvent, before: Order, after: Order, now_ns: int) -> Step:
+    """The step that a recorded event is: told once, by whoever commits it."""
+    status = after.status if after.status is not before.status else None
+
+    def step(kind: StepKind, text: str, verdict: str = "", fault: Fault | None = None) -> Step:
+        return Step(
+            now_ns,
+            kind,
+            text,
+            attempt=after.attempt,
+            verdict=verdict,
+            status=status,
+            fault=fault,
+            trace_id=after.trace_id,
+        )
+
+    doubted = before.status is Status.IN_DOUBT
+    match event:
+        case Acknowledged(venue_order_id):
+            return step(
+                StepKind.RESOLVED if doubted else StepKind.STATUS,
+                f"Kraken took the order as {venue_order_id}.",
+                "placed",
+            )
+        case Seen(report):
+            return _seen(step, before, after, report.venue_order_id, doubted=doubted)
+        case Refused(fault):
+            kind = StepKind.RESOLVED if doubted else StepKind.STATUS
+            return step(kind, f"Kraken refused the order: {fault.message}.", "rejected", fault)
+        case Doubted(why):
+            return step(StepKind.DOUBTED, f"Its fate is not known: {why}. It is looked for, and not sent again.")
+        case ProvedAbsent(fault):
+            return step(StepKind.RESOLVED, f"{_sentence(fault.message)}.", "not_placed", fault)
+        case NeverSent(fault):
+            return step(
+                StepKind.RESOLVED if doubted else StepKind.STATUS,
+                f"No byte of it left: {fault.message}.",
+                "never_sent",
+                fault,
+            )
+        case CancelWished():
+            return step(StepKind.CANCEL, "A cancel was asked for; it is pursued until the order has ended.")
+        case Corrected(report):
+            return step(
+                StepKind.CORRECTED,
+                f"Kraken shows it as {report.venue_order_id} although it was told as {before.status.name}: an alarm.",
+                "placed",
+            )
+        case _:
+            assert_never(event)
+
+
+def _sentence(message: str) -> str:
+    return message[:1].upper() + message[1:]
+
+
+class _Made(Protocol):
+    def __call__(self, kind: StepKind, text: str, verdict: str = "", fault: Fault | None = None) -> Step: ...
+
+
+def _seen(step: _Made, before: Order, after: Order, venue_order_id: str, *, doubted: bool) -> Step:
+    if doubted:
+        return step(StepKind.RESOLVED, f"Found at Kraken as {venue_order_id}: it is there.", "placed")
+    if after.filled_quantity > before.filled_quantity:
+        filled = money.text(after.filled_quantity)
+        return step(StepKind.FILLED, f"Filled up to {filled} of {money.text(after.spec.base_quantity)}.")
+    return step(StepKind.STATUS, f"Kraken shows it {after.status.name}.")

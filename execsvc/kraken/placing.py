@@ -1,0 +1,147 @@
+"""Placing one order: one POST, never repeated, and what its answer means (promises.md section 3, "Outcome of a send").
+
+The deadline it carries is in Kraken's own clock, on the early side of what is known of that clock. Looking for what became
+of an unanswered one is sweep.py's mechanism and app/resolver.py's business.
+"""
+
+from collections.abc import Callable
+from math import ceil
+
+from msgspec import Raw
+
+from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.order import Order
+from execsvc.domain.story import Step
+from execsvc.kraken import decode, encode
+from execsvc.kraken.endpoints import ADD_ORDER
+from execsvc.kraken.faults import Move, Verdict
+from execsvc.kraken.names import Names
+from execsvc.kraken.refusals import explained
+from execsvc.kraken.rest import NothingSent, Overdue, SignedRest
+from execsvc.kraken.sweep import Sweeper
+from execsvc.kraken.venuetime import VenueTime
+from execsvc.ports import Accepted, Clock, Placement, RefusedByVenue, Tasks, Unknown, Unsent
+
+DEADLINE_FLOOR_S = 2.0  # Kraken's least on REST (kraken.md 2.4, uncertain: a setting)
+CONFIRM_S = 5.0
+UNKNOWN_CLOCK = Fault(
+    Reason.CLOCK_UNTRUSTED,
+    "Kraken's clock could not be read, so no deadline can be named to it: nothing was sent, try again",
+    {"id_used": "false"},
+    retry_after_s=1.0,
+)
+
+
+class Placing:
+    """Placements with one key."""
+
+    def __init__(
+        self,
+        *,
+        rest: SignedRest,
+        sweeper: Sweeper,
+        names: Names,
+        clock: Clock,
+        tasks: Tasks,
+        venue_time: VenueTime,
+        deadline_floor_s: float,
+    ) -> None:
+        self._rest = rest
+        self._sweeper = sweeper
+        self._names = names
+        self._clock = clock
+        self._tasks = tasks
+        self._venue_time = venue_time
+        self._deadline_floor_s = deadline_floor_s
+
+    async def place(
+        self,
+        order: Order,
+        instrument: Instrument,
+        by: float,
+        *,
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> Placement:
+        """See ports.PrivateVenue."""
+        if not self._venue_time.known:
+            return Unsent(UNKNOWN_CLOCK)
+        now = self._clock.monotonic()
+        deadline_ns = self._venue_time.earliest_ns(self._clock.wall_ns() + int((by - now) * 1e9))
+        turn_by = now + self._left_s(deadline_ns) - self._deadline_floor_s
+        params = encode.add_order(order, instrument, deadline_ns)
+        self._sweeper.remember(order.venue_client_id)
+        try:
+            answer = await self._rest.once(
+                ADD_ORDER,
+                params,
+                turn_by,
+                forbidden=lambda: self._too_late(deadline_ns, turn_by) or forbidden(),
+                note=note,
+            )
+        except (Busy, Declined) as refusal:
+            return Unsent(self._unsent(refusal.fault, deadline_ns))
+        if isinstance(answer, Overdue):
+            late = self._tasks.start(f"late answer {order.key}", self._late(answer, order, instrument))
+            return Unknown("Kraken did not answer in time", late)
+        return await self._meant(answer, order, instrument)
+
+    async def _late(self, overdue: Overdue, order: Order, instrument: Instrument) -> Placement:
+        return await self._meant(await overdue.answer(), order, instrument)
+
+    async def _meant(self, answer: Raw | Verdict | NothingSent, order: Order, instrument: Instrument) -> Placement:
+        match answer:
+            case Raw():
+                return _accepted(answer)
+            case NothingSent(fault):
+                return Unsent(fault.with_metadata(id_used="false"))
+            case Verdict(move=Move.TELL, fault=fault):
+                return RefusedByVenue(explained(fault, order, instrument, self._names))
+            case Verdict(move=Move.CONFIRM, fault=fault):
+                return await self._confirmed(order, fault)
+            case Verdict(fault=fault):
+                return Unknown(fault.message)
+
+    def _unsent(self, fault: Fault, deadline_ns: int) -> Fault:
+        if fault.reason is Reason.DEADLINE_TOO_SHORT:
+            fault = self._too_late(deadline_ns, self._clock.monotonic()) or fault.with_metadata(least=self._least())
+        return fault.with_metadata(id_used="false")
+
+    def _left_s(self, deadline_ns: int) -> float:
+        return (deadline_ns - self._venue_time.venue_ns(self._clock.wall_ns())) / 1e9
+
+    def _too_late(self, deadline_ns: int, turn_by: float) -> Fault | None:
+        """By Kraken's clock, and by the steady one: the first may be set back under us."""
+        left_s = min(self._left_s(deadline_ns), self._deadline_floor_s + turn_by - self._clock.monotonic())
+        if left_s >= self._deadline_floor_s:
+            return None
+        least = self._least()
+        return Fault(
+            Reason.DEADLINE_TOO_SHORT,
+            f"{max(0.0, left_s):.3f} s are left for the order to enter, {least} is the least: nothing was sent",
+            {"least": least},
+        )
+
+    def _least(self) -> str:
+        """Kraken's least, and what is not known of its clock on top."""
+        uncertainty_s = self._venue_time.reading(self._clock.wall_ns()).uncertainty_s
+        return f"{ceil((self._deadline_floor_s + uncertainty_s) * 1000) / 1000:g}s"
+
+    async def _confirmed(self, order: Order, fault: Fault) -> Placement:
+        """Kraken says the deadline passed: true by contract, yet told only after one look by id."""
+        try:
+            seen = await self._sweeper.sweep(frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S)
+        except (Busy, Declined, ProtocolBroken) as failure:
+            return Unknown(f"{fault.message}; not confirmed: {failure.fault.message}")
+        report = seen.found.get(order.venue_client_id)
+        return (
+            RefusedByVenue(fault.with_metadata(id_used="true")) if report is None else Accepted(report.venue_order_id)
+        )
+
+
+def _accepted(result: Raw) -> Placement:
+    try:
+        return Accepted(decode.placed(result))
+    except ProtocolBroken as failure:
+        return Unknown(failure.fault.message)
