@@ -47,7 +47,9 @@ class Catalog:
         self._loaded_at = self._clock.monotonic()
 
     async def keep_fresh(self) -> None:
-        """Refreshes for ever; a failure is tried again soon."""
+        """Refreshes for ever; a failure is tried again soon. What was just read is not read again at once."""
+        if self.ready:
+            await self._clock.sleep(REFRESH_S)
         while True:
             try:
                 await self.refresh()

@@ -5,7 +5,9 @@ that vanished are asked for by id: a fill or cancel that happened while the link
 come from here are left alone in this build. Doubts are settled here too, when the stream shows the order first.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
@@ -48,6 +50,8 @@ class Executions:
         self._visibility = visibility
         self._heard_at: float | None = None
         self._synced = False
+        self._again = 0.0
+        self._sooner = asyncio.Event()
         self.last_frame_ns: int | None = None
 
     @property
@@ -63,14 +67,23 @@ class Executions:
             await self._take_until_stored(event)
 
     async def reconcile_now_and_then(self) -> None:
-        """Asks for every live order at intervals: what no stream told is found all the same."""
+        """Asks for every live order at intervals, and V after each snapshot: what no stream told is found all the same."""
         while True:
-            await self._clock.sleep(RECONCILE_EVERY_S)
+            await self._until_due()
             try:
                 await self.reconcile(frozenset())
                 await self._pursue_wishes()
             except ExecsvcError:
                 continue  # asked again at the next turn; the state stays what it was
+
+    async def _until_due(self) -> None:
+        """Kraken's queries may lag by V, so what was asked right after a snapshot is asked once more."""
+        self._again = self._clock.monotonic() + RECONCILE_EVERY_S
+        while (due := self._again) > self._clock.monotonic():
+            self._sooner.clear()
+            with suppress(TimeoutError):
+                async with self._clock.timeout_at(due):
+                    await self._sooner.wait()
 
     async def reconcile(self, still_open: frozenset[str]) -> None:
         """Asks Kraken for live orders that are not in `still_open` (txids) and records what it says."""
@@ -98,10 +111,11 @@ class Executions:
             case LinkUp(_):
                 self._heard()
                 self._synced = False
+                self._visibility.link_broken()
             case LinkDown(_):
                 self._heard_at = None
                 self._synced = False
-                self._visibility.link_lost()
+                self._visibility.link_broken()
                 self._telemetry.feed_reconnects.add(1, {"feed": "private"})
             case Beat(_):
                 self._heard()
@@ -111,6 +125,9 @@ class Executions:
                     await self._merge(report)
                 await self.reconcile(frozenset(report.venue_order_id for report in reports))
                 self._synced = True
+                self._visibility.link_broken()
+                self._again = self._clock.monotonic() + self._visibility.bound_s
+                self._sooner.set()
             case ExecutionSeen():
                 self._heard()
                 if self._synced and event.report.venue_client_id:

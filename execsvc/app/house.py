@@ -81,6 +81,7 @@ def house(
         tasks=tasks,
         telemetry=telemetry,
         alarm=alarm,
+        owner=owner,
         bound_s=terms.visibility_s,
     )
 

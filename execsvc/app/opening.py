@@ -17,6 +17,7 @@ from execsvc.ports import Clock, KeyCheck, Tasks
 
 RECONCILE_MOST_S = 30.0  # then the account serves all the same, the doubts being told with it
 CHECK_EVERY_S = 3600.0
+CHECK_BAD_EVERY_S = 60.0  # a key found bad while running: a person mends it, or a proxy's doubled answers misled us
 CHECK_TIMEOUT_S = 10.0
 CHECK_AGAIN_S = 1.0
 NOT_YET = Fault(
@@ -62,6 +63,7 @@ class Opening:
         self._warn = warn
         self._volatile_venue = volatile_venue
         self._looking = False
+        self._bad = False
         house.switch.close(START, NOT_YET)
 
     async def open(self, timeout_s: float) -> int:
@@ -87,6 +89,7 @@ class Opening:
         self._tasks.supervise("executions", house.executions.follow)
         self._tasks.supervise("reconcile", house.executions.reconcile_now_and_then)
         self._tasks.supervise("key check", self._look_now_and_then)
+        self._tasks.start("wishes of the last life", house.cancels.pursue_wishes())
         house.owner.confirmed(self._clock.monotonic())
         house.switch.open(START)
         return doubts
@@ -113,9 +116,13 @@ class Opening:
         self._house.switch.open(NONCES)
 
     async def _look_now_and_then(self) -> None:
+        waited_s = 0.0
         while True:
-            await self._clock.sleep(CHECK_EVERY_S)
-            await self._look()
+            await self._clock.sleep(CHECK_BAD_EVERY_S)
+            waited_s += CHECK_BAD_EVERY_S
+            if self._bad or waited_s >= CHECK_EVERY_S:
+                waited_s = 0.0
+                await self._look()
 
     async def _look(self) -> bool:
         """False when the exchange did not answer. A key that must not be used closes the desk, and says so."""
@@ -126,8 +133,10 @@ class Opening:
             return False
         except Declined as refused:
             self._warn(refused.fault.message)
+            self._bad = True
             self._house.switch.close(KEY, _halted(self._house.account, refused.fault.message))
         else:
+            self._bad = False
             self._house.switch.open(KEY)
         return True
 

@@ -21,14 +21,21 @@ class Owner:
         self._tenure_s = tenure_s
         self._confirmed = clock.monotonic()
         self._doubt: Fault | None = None
+        self._lapsed = -1.0
 
     def __repr__(self) -> str:
         return f"<Owner confirmed {self._clock.monotonic() - self._confirmed:.1f} s ago>"
 
     def confirmed(self, asked: float) -> None:
         """The store did our work, which it was asked for at monotonic `asked`: only its owner's work is done."""
+        if asked - self._confirmed > self._tenure_s:
+            self._lapsed = asked
         self._confirmed = max(self._confirmed, asked)
         self._doubt = None
+
+    def held_since(self, then: float) -> bool:
+        """Whether the tenure held all the time from monotonic `then` until now: what was timed meanwhile can be believed."""
+        return self._lapsed < then and self.forbids() is None
 
     def forbids(self) -> Fault | None:
         """Why nothing may be sent now; None while the tenure holds."""

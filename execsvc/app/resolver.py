@@ -24,9 +24,11 @@ from execsvc.domain.verdict import AskAgain, EmptySweep, Evidence, NotPlaced, Pl
 from execsvc.ports import Clock, Journal, PrivateVenue, Sighting
 from execsvc.telemetry import Spans, Telemetry
 
-CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds
+CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds; less where more is known
+CLOCK_MARGIN_S = 0.05
 ENTRY_MOST_S = 60.0  # no entry deadline lies further ahead, whatever a clock that was stepped says
 LOOK_AGAIN_S = (0.2, 0.4, 0.8, 1.5)
+LOOK_CLEAR_S = 1.0
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0
 OVERDUE_S = 5.0  # after the entry deadline: whatever broke on an order's way, it does not stay undecided
@@ -106,12 +108,20 @@ class Resolver:
         if order.status in UNRESOLVED and order.key not in self._doubts:
             now = self._clock.monotonic()
             if entry_by is None:
-                entry_by = now + _left_s(order, self._clock.wall_ns())
-            evidence = Evidence(entry_by + CLOCK_UNCERTAINTY_S, self._visibility.bound_s, barrier=barrier)
+                entry_by = now + _left_s(order, self._clock.wall_ns()) + self._uncertainty_s()
+            evidence = Evidence(entry_by + CLOCK_MARGIN_S, self._visibility.bound_s, barrier=barrier)
             self._doubts[order.key] = _Doubt(order, evidence)
             self._none.clear()
             self._telemetry.in_doubt.add(1)
         self._wake.set()
+
+    def _uncertainty_s(self) -> float:
+        """How long after a deadline of an earlier life Kraken's clock may not have passed it.
+
+        One of this life left for Kraken on the early side of what was known, so at its own instant it has passed.
+        """
+        reading = self._venue.clock()
+        return CLOCK_UNCERTAINTY_S if reading is None else min(reading.uncertainty_s, CLOCK_UNCERTAINTY_S)
 
     async def adopt_all(self, barrier: float) -> int:
         """At start: every order that may have been sent is a doubt, and no longer can get in. Returns how many."""
@@ -285,7 +295,9 @@ class Resolver:
         pause_s = LOOK_AGAIN_S[min(doubt.looks, len(LOOK_AGAIN_S) - 1)]
         doubt.looks += 1
         later = now + pause_s
-        doubt.next_look = later if at is None or at <= now else min(at, later)
+        if at is not None and at > now and later > at - LOOK_CLEAR_S:
+            later = at  # a look just before the moment from which it counts would only delay the one that does
+        doubt.next_look = later
 
 
 def _left_s(order: Order, now_ns: int) -> float:

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import TypeVar
 
+from execsvc.app.owner import Owner
 from execsvc.domain.errors import Busy, Declined, ProtocolBroken
 from execsvc.domain.order import LIVE, Order
 from execsvc.ports import Clock, Facts, Journal, PrivateVenue, Tasks
@@ -42,6 +43,7 @@ class Visibility:
         tasks: Tasks,
         telemetry: Telemetry,
         alarm: Callable[[str], None],
+        owner: Owner,
         bound_s: float = VISIBILITY_S,
     ) -> None:
         self._account = account
@@ -52,6 +54,7 @@ class Visibility:
         self._tasks = tasks
         self._telemetry = telemetry
         self._alarm = alarm
+        self._owner = owner
         self.bound_s = bound_s
         self._seen = 0
         self._slow = 0
@@ -85,11 +88,11 @@ class Visibility:
         self._streamed[venue_client_id] = None
         _bound(self._streamed)
         answered = self._awaited.pop(venue_client_id, None)
-        if answered is not None:
+        if answered is not None and self._owner.held_since(answered):
             self._took(self._clock.monotonic() - answered, "executions")
 
-    def link_lost(self) -> None:
-        """What the stream tells after a gap says nothing about lags."""
+    def link_broken(self) -> None:
+        """The stream ends, begins, or tells its snapshot: what it tells after a gap says nothing about lags."""
         self._awaited.clear()
 
     async def _probe(self, order: Order, answered: float) -> None:
@@ -101,6 +104,8 @@ class Visibility:
                 sighting = await self._venue.sweep(frozenset({wire_id}), asked + PROBE_TIMEOUT_S)
             except (Busy, Declined, ProtocolBroken):
                 return  # no answer is no lag
+            if not self._owner.held_since(answered):
+                return  # we stood still ourselves
             if wire_id in sighting.found:
                 self._took(asked - answered, "orders")
                 return

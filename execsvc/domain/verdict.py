@@ -1,9 +1,10 @@
 """The fate of an order in doubt, decided from evidence: the proof of a negative (promises.md section 4).
 
 Finding the order settles it at once. "Not placed" needs three facts that cover for one another: a barrier (a later nonce
-of the same key was accepted), the entry deadline passed, and two full sweeps that both began after deadline, barrier and
-the visibility bound V, the second after the first ended. Collecting the evidence is app/resolver.py's work. Instants are
-monotonic seconds of this process: a wall clock that is stepped must not hasten a verdict.
+of the same key was accepted), the entry deadline passed, and two full sweeps, the first begun V (the visibility bound) after
+both, the second V after the first ended. The first V is for an order that got in at the last moment and does not show yet,
+the second for one that was just leaving the open orders for the closed ones and showed in neither. Collecting the evidence
+is app/resolver.py's work. Instants are monotonic seconds of this process: a wall clock that is set hastens no verdict.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ class Evidence:
         """One more look without a find. Looks that began too early can never count: forgetting them bounds the evidence."""
         since = self.counts_from
         kept = tuple(each for each in (*self.empty_sweeps, sweep) if since is None or each.began >= since)
-        return replace(self, empty_sweeps=kept[-2:] if since is None else (*kept[:1], *kept[1:][-1:]))
+        return replace(self, empty_sweeps=(*kept[:1], *kept[1:][-1:]))
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,9 @@ def judge(evidence: Evidence, now: float) -> Verdict:
     since = evidence.counts_from
     if since is None:
         return AskAgain(now)
-    counting = sorted((sweep for sweep in evidence.empty_sweeps if sweep.began >= since), key=lambda each: each.began)
-    if counting and any(later.began >= counting[0].ended for later in counting[1:]):
-        return NotPlaced()
+    counting = sorted((sweep for sweep in evidence.empty_sweeps if sweep.began >= since), key=lambda each: each.ended)
+    if counting:
+        since = counting[0].ended + evidence.visibility_s
+        if any(later.began >= since for later in counting[1:]):
+            return NotPlaced()
     return AskAgain(max(since, now))

@@ -1,8 +1,9 @@
 """One lane per key: what is signed goes out one at a time, in the order of its nonces (promises.md section 5).
 
 Cancels first, then trades, resolving, reads; first come, first served within a class; a resolve step that waited a second
-goes before trades, or a flood of orders would keep doubts open; the steps of one look wait that second once. A call that gets no answer holds the lane for its patience
-only; then the next one overtakes it over another connection, and the late one's nonce is dead. `LaneQueue` decides
+goes before trades, or a flood of orders would keep doubts open, and the steps of one look wait that second once. A call that
+gets no answer holds the lane for its patience only; then the next one overtakes it over another connection, and the late
+one's nonce is dead. `LaneQueue` decides
 purely; `Lane` carries it out. Nonces and signatures are taken by whoever holds the lane (rest.py).
 """
 

@@ -51,8 +51,11 @@ class Pulse:
 
     def silent(self, now: float) -> str:
         """Why the line counts as dead; empty while it does not."""
-        quiet_s = now - self._heard_at
-        return f"no frame for {quiet_s:.1f} s" if quiet_s >= self._silent_after_s else ""
+        if (
+            now < self._heard_at + self._silent_after_s
+        ):  # the sum, as next_timer has it: a difference may round otherwise
+            return ""
+        return f"no frame for {now - self._heard_at:.1f} s"
 
     def next_timer(self, now: float) -> float:
         """When to look again."""

@@ -41,7 +41,7 @@ class Sweeper:
             self._sent.popitem(last=False)
 
     async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """One full look. Ids asked for singly count each by itself; raises Busy, Declined or ProtocolBroken when none does."""
+        """One full look. An id asked for alone counts alone. Raises Busy, Declined or ProtocolBroken when none does."""
         began = self._clock.monotonic()
         look = _Look(self._rest, self._names, self._clock, by, began)
         wanted = sorted(wire_ids)

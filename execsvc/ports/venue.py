@@ -147,7 +147,8 @@ CancelOutcome = CancelTaken | CancelFoundNothing
 class Sighting:
     """One full sweep: open orders, then closed ones, on the key that sent. Keys are wire ids; absent: not seen.
 
-    looked_for: the ids whose look was finished; of any other it says nothing. Monotonic instants; barrier: when an answer proved that a later nonce of the key was accepted.
+    looked_for: the ids whose look was finished; of any other it says nothing. Instants are monotonic; barrier: when an answer
+    proved that a later nonce of the key was accepted.
     """
 
     began: float

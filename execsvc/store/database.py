@@ -66,8 +66,7 @@ class Database:
                 raise not_owner("its file was moved, deleted or replaced; this process must stop")
         except OSError as error:
             raise unavailable(f"{self.claim.path} cannot be looked at: {error.strerror}") from error
-        (epoch,) = connection.execute("SELECT epoch FROM meta").fetchone()
-        if epoch != self.identity.epoch:
+        if connection.execute("SELECT epoch FROM meta").fetchone() != (self.identity.epoch,):
             raise superseded()
 
     def close(self) -> None:

@@ -33,3 +33,8 @@ class FixedEntropy:
 
     def branch(self, name):
         return self
+
+
+def stream(seed, *names):
+    """The random numbers of one purpose: a new draw in one stream shifts no other."""
+    return random.Random(f"{seed}/{'/'.join(map(str, names))}")

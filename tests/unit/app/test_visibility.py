@@ -18,6 +18,7 @@ async def built(here, alarms, disk_store=None):
         tasks=here.tasks,
         telemetry=silent(),
         alarm=alarms.append,
+        owner=here.house.owner,
     )
 
 
@@ -90,12 +91,28 @@ def test_a_stream_that_was_quicker_than_the_answer_is_no_lag():
     watching(scenario)
 
 
+def test_what_our_own_standstill_delays_is_no_lag():
+    """A process that was stopped sees everything late, also after it has confirmed its tenure again."""
+
+    async def scenario(here, visibility, order, alarms):
+        for confirmed in (False, True):
+            visibility.answered(named(order, str(confirmed)))
+            here.house.owner._confirmed -= 10
+            await here.clock.sleep(1.0 if confirmed else 0.0)
+            visibility.streamed(f"wire-{confirmed}")
+            await here.clock.sleep(1.0)
+        assert (3.0, []) == (visibility.bound_s, alarms)
+        assert 0 == visibility._seen
+
+    watching(scenario)
+
+
 def test_what_a_broken_link_delays_is_no_lag():
     """The stream was away: first sights after it are not counted."""
 
     async def scenario(here, visibility, order, alarms):
         visibility.answered(order)
-        visibility.link_lost()
+        visibility.link_broken()
         await here.clock.sleep(30)
         visibility.streamed(order.venue_client_id)
         assert (3.0, []) == (visibility.bound_s, alarms)

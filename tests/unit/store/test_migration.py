@@ -191,6 +191,9 @@ async def test_an_old_store_forgets_as_a_new_one_does(path, store):
         await store.get(key_of("a")),
         await store.find("main", venue_client_id=intent_of(key_of("a")).wire_id_of(0)),
     )
+    with closing(sqlite3.connect(path)) as raw:
+        left = raw.execute("SELECT client_order_id FROM wire_id ORDER BY client_order_id").fetchall()
+    assert [("b",), ("c",)] == left
     with pytest.raises(Conflict):
         await store.after("main", 3, 10)
     assert [5, 6, 7, 8] == [entry.sequence for entry in await store.after("main", 4, 10)]

@@ -110,7 +110,7 @@ def test_what_is_no_http_passes_byte_for_byte(parts, cuts, read):
         (CHUNKED_ANSWER[:-2], answers),
         (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", requests),
         (b"POST /x HTTP/1.1\r\nContent-Length: many\r\n\r\nabc", requests),
-        (b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n", requests),
+        (b"POST /x HTTP/1.1\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\nabc", requests),
         (b"GET /x SPDY/3\r\n\r\n", requests),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", requests),
     ],
@@ -142,6 +142,18 @@ def test_a_body_too_long_is_not_held(monkeypatch, data):
     found = taken(data, answers)
     assert not any(message.whole for message in found)
     assert b"".join(message.raw for message in found) == data
+
+
+@pytest.mark.parametrize(
+    "told", [b"Transfer-Encoding: chunked\r\n\r\nfffffff\r\n", b"Content-Length: 99999999\r\n\r\n"]
+)
+async def test_a_body_too_long_is_not_waited_for(told):
+    """That it will be too long is known from its length: what came goes on at once."""
+    reader = asyncio.StreamReader(limit=HEAD_MAX)
+    data = b"POST /x HTTP/1.1\r\n" + told
+    reader.feed_data(data)
+    async with asyncio.timeout(2.0):
+        assert await anext(requests(reader)) == Message(b"", data, whole=False)
 
 
 def test_an_answer_without_a_length_ends_with_the_connection():

@@ -22,7 +22,7 @@ from tests.support.toxics import (
 )
 from tests.unit.support.proxybench import dialled, echo_server, now, until
 
-SOON_S = 1.0  # what takes longer than this on loopback was held back
+SOON_S = 2.0  # what takes longer than this on loopback was held back
 
 
 @pytest.fixture
@@ -89,32 +89,29 @@ async def test_a_server_that_is_not_there_is_a_reset():
 async def test_latency_delays_and_does_not_slow_down(proxy):
     """Five chunks that come together arrive together, one delay later."""
     async with dialled(proxy.port) as line:
-        quick = await line.ask(b"x")
-        proxy.add(Dose(Latency(0.3)))
-        late = await line.ask(b"x")
+        proxy.add(Dose(Latency(0.4)))
         began = now()
         for each in range(5):
             await line.say(b"%d" % each)
             await asyncio.sleep(0.01)
         assert await line.hear(5) == b"01234"
-        together = now() - began
-    assert quick < 0.25
-    assert 0.3 <= late < 0.3 + SOON_S
-    assert 0.3 <= together < 0.9
+        assert 0.4 <= now() - began < 5 * 0.4
 
 
 async def test_latency_of_one_direction_leaves_the_other_alone(proxy, echo):
-    """Upstream late: the server gets it late. Downstream late: the server has it at once."""
+    """Upstream late: the server does not have it yet. Downstream late: the server has it, the client has not."""
     async with dialled(proxy.port) as line:
-        proxy.add(Dose(Latency(0.3), "upstream"))
+        proxy.add(Dose(Latency(30.0), "upstream"))
         await line.say(b"x")
-        await asyncio.sleep(0.1)
+        assert await line.hears_nothing(0.1)
         assert echo.received == b""
-        await line.hear(1)
         proxy.clear()
-        proxy.add(Dose(Latency(0.3), "downstream"))
+        await line.hear(1)
+        proxy.add(Dose(Latency(30.0), "downstream"))
         await line.say(b"y")
-        await until(lambda: echo.received == b"xy", 0.2)
+        await until(lambda: echo.received == b"xy")
+        assert await line.hears_nothing(0.1)
+        proxy.clear()
         await line.hear(1)
 
 
@@ -199,15 +196,15 @@ async def test_reset_peer_upstream_resets_the_server_before_it_had_anything(prox
 async def test_slow_close_delays_the_hang_up_and_not_the_bytes(proxy, echo):
     """The last words come at once, the end of the connection late."""
     echo.parting = b"bye"
-    proxy.add(Dose(SlowClose(0.3)))
+    proxy.add(Dose(SlowClose(0.8)))
     async with dialled(proxy.port) as line:
         began = now()
         await line.say(b"x")
         await line.hear(3)
         heard = now() - began
         assert await line.rest() == (b"", "eof")
-        assert heard < 0.25
-        assert 0.3 <= now() - began < 0.3 + SOON_S
+        assert heard < 0.7
+        assert 0.8 <= now() - began < 0.8 + SOON_S
 
 
 async def test_down_refuses_connections_and_cuts_off_the_living(proxy, echo):

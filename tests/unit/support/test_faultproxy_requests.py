@@ -1,6 +1,7 @@
 """The toxics that know HTTP, in front of an aiohttp server: what is carried out, how often, and what the client is told."""
 
 import asyncio
+from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.support.faultproxy import FaultProxy
 from tests.support.toxics import Dose, DropReply, Duplicate, LimitData, Overtake, ReplacePage, Slicer
 from tests.unit.support.proxybench import browser, dialled, now, until, web_server
+
+SOON_S = 2.0
 
 
 @pytest.fixture
@@ -135,23 +138,23 @@ async def test_a_duplicate_may_come_later(proxy, server, client):
 
 async def test_a_held_request_is_overtaken_by_the_next(proxy, server, client):
     """The later one is carried out and answered first; each client gets its own answer."""
-    proxy.add(Dose(Overtake("/Add"), times=1))
+    proxy.add(Dose(Overtake("/Add", hold_s=30.0), times=1))
     first = asyncio.create_task(client.post("Add", "a"))
     await until(lambda: len(proxy.asked) == 1)
     assert await client.post("Add", "b") == (200, "1: b")
-    assert await first == (200, "2: a")
+    assert await asyncio.wait_for(first, SOON_S) == (200, "2: a")
     assert [request.message.body for request in proxy.asked] == [b"a", b"b"]
     assert [request.message.body for request in proxy.sent] == [b"b", b"a"]
 
 
 async def test_a_held_request_arrives_although_its_client_gave_up(proxy, server, client):
     """It is on its way: hanging up does not call it back."""
-    proxy.add(Dose(Overtake("/Add"), times=1))
+    proxy.add(Dose(Overtake("/Add", hold_s=30.0), times=1))
     with pytest.raises(TimeoutError):
         await client.post("Add", "a", timeout_s=0.2)
     assert server.done == []
     assert await client.post("Other", "b") == (200, "1: b")
-    await until(lambda: server.done == ["b", "a"])
+    await until(lambda: server.done == ["b", "a"], SOON_S)
 
 
 async def test_a_held_request_is_not_held_for_ever(proxy, server, client):
@@ -227,7 +230,51 @@ async def test_one_can_wait_for_a_request_to_be_sent(proxy, server, client):
     assert await waiting
 
 
-async def test_a_server_that_hangs_up_in_the_middle_is_passed_on(server):
+@asynccontextmanager
+async def raw_server(serve):
+    """A server of this test's own making, behind a proxy."""
+    async with (
+        await asyncio.start_server(serve, "127.0.0.1", 0) as raw,
+        FaultProxy(raw.sockets[0].getsockname()[1], http=True) as proxy,
+    ):
+        yield proxy
+
+
+async def test_a_client_that_hangs_up_does_not_cut_off_its_request():
+    """The server hears of the hang-up when it has answered, not while it works."""
+    story = []
+
+    async def slow(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        gone = asyncio.create_task(reader.read())
+        await asyncio.wait({gone}, timeout=0.3)
+        story.append("cut off" if gone.done() else "left alone")
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        story.append(await gone)
+        writer.close()
+
+    async with raw_server(slow) as proxy:
+        async with dialled(proxy.port) as line:
+            await line.say(b"GET / HTTP/1.1\r\n\r\n")
+            await proxy.until_sent("/")
+        await until(lambda: story == ["left alone", b""])
+
+
+async def test_a_server_that_hangs_up_ends_the_waiting_for_its_answer():
+    """Nothing is kept for an answer that cannot come."""
+
+    async def mute(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    async with raw_server(mute) as proxy:
+        async with dialled(proxy.port) as line:
+            await line.say(b"GET / HTTP/1.1\r\n\r\n")
+            assert await line.rest() == (b"", "eof")
+        await until(lambda: not proxy.open_connections, SOON_S)
+
+
+async def test_a_server_that_hangs_up_in_the_middle_is_passed_on():
     """A torn answer reaches the client torn, and its connection ends."""
 
     async def torn(reader, writer):
@@ -235,11 +282,6 @@ async def test_a_server_that_hangs_up_in_the_middle_is_passed_on(server):
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf")
         writer.close()
 
-    raw = await asyncio.start_server(torn, "127.0.0.1", 0)
-    async with (
-        raw,
-        FaultProxy(raw.sockets[0].getsockname()[1], http=True) as proxy,
-        dialled(proxy.port) as line,
-    ):
+    async with raw_server(torn) as proxy, dialled(proxy.port) as line:
         await line.say(b"GET / HTTP/1.1\r\n\r\n")
         assert await line.rest() == (b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "eof")

@@ -1,0 +1,285 @@
+"""One seed's world: processes of the gateway on one disk, one paper exchange, the weather between them, the callers.
+
+It runs in three acts: mishaps and orders; then everything is mended and the doubts get the time that P2 promises; then the
+last look, which the checker judges together with all that was told and all that the exchange did.
+"""
+
+import asyncio
+from collections import Counter
+from dataclasses import dataclass
+from decimal import Decimal
+
+from execsvc.compose.rooms import ACCOUNT
+from execsvc.domain.ids import OrderRef
+from execsvc.domain.market import FeedState
+from execsvc.domain.order import UNRESOLVED
+from execsvc.store.disk import Disk
+from tests.sim import market
+from tests.sim.callers import Trader, told_by
+from tests.sim.gateway import Gateway
+from tests.sim.mishaps import Mishaps
+from tests.sim.trace import Trace
+from tests.sim.weather import CALM, forecast
+from tests.support.entropy import SeededEntropy, stream
+from tests.support.history import Finding, History, ends, judge
+from tests.support.process import own_tasks
+from tests.support.simloop import SimLoop
+from tests.support.wire import Wire
+
+T_S, DELAY_S = 12.0, 5.0  # promises.md P2: so long with entry deadlines of at most 5 s and V as it is at the start
+T_FLOOD_S = 45.0  # the same while orders come faster than the key can send: late is allowed, never is not
+V_S = 3.0
+OPEN_S = 60.0
+AGREE_S = 45.0  # the private stream stands again, whatever budget of dials was spent, and has told everything
+GAP_S = 1.2
+AFTER_LAST_S = 6.0
+
+
+@dataclass
+class Machine:
+    """Where processes run: their wall clock is off by so much."""
+
+    skew_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one seed."""
+
+    seed: int
+    findings: tuple[Finding, ...]
+    hash: str
+    counts: Counter
+    lines: tuple[str, ...] = ()
+
+
+class World:
+    """Everything of one seed."""
+
+    nonce_window = 0
+
+    def __init__(self, seed, *, orders=4, tell=False):
+        self.seed = seed
+        self.orders = orders
+        self.loop = SimLoop()
+        self.loop.set_exception_handler(self._defect)
+        own_tasks(self.loop)
+        self.trace = Trace(self.loop, keep=tell)
+        self.forecast = forecast(seed, orders * GAP_S + AFTER_LAST_S)
+        self.weather = CALM
+        self.machine = Machine()
+        self.exchange = market.open_exchange(seed, nonce_window=self.nonce_window)
+        self.wire = Wire(self.loop, self.exchange, self.trace.note)
+        self.disk = Disk.blank(SeededEntropy(seed, "disk"))
+        self.gateway = None
+        self.old = []
+        self.superseded = {}
+        self.traders = {}
+        self.calls = []
+        self.followed = 0
+        self.finals = {}
+        self.findings = []
+        self.counts = Counter()
+        self._quantities = set()
+        self._tasks = {}
+
+    def __repr__(self):
+        return f"<World {self.seed} {self.forecast.name} at {self.loop.now:.3f} s>"
+
+    # ---- what others ask of it ----------------------------------------------------------------------------------
+
+    def quantity(self, chance):
+        """A quantity that no other order of this seed has."""
+        while True:
+            lots = chance.randrange(100_000, 150_000_000 if chance.random() < 0.3 else 3_000_000)
+            if lots not in self._quantities:
+                self._quantities.add(lots)
+                return Decimal(lots).scaleb(-8)
+
+    def door(self, chance):
+        """The process that a caller reaches: the newest, now and then an older one that still stands.
+
+        Who does not take orders is mostly left alone, as a load balancer does that looks at health.
+        """
+        old = [each for each in self.old if each.process.alive]
+        gateway = chance.choice(old) if old and chance.random() < 0.25 else self.gateway
+        if not gateway.process.alive or (not gateway.serves and chance.random() < 0.8):
+            return None
+        return gateway
+
+    def start(self, work):
+        """A task of nobody's process; it ends with the first act."""
+        task = self.loop.create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(self._tasks.pop)
+
+    def open(self):
+        """A process starts; whoever owned the account until now does so no more."""
+        if self.gateway is not None:
+            self.superseded[self.gateway.epoch] = self.loop.now
+            self.old.append(self.gateway)
+        self.gateway = Gateway(self)
+        self.counts["lives"] += 1
+        self.trace.note(self.gateway.process.name, "starts")
+
+    def defect(self, what):
+        """Something that must not happen whatever the weather."""
+        self.findings.append(Finding("defect", what))
+
+    # ---- the acts -----------------------------------------------------------------------------------------------
+
+    def run(self):
+        """Plays it and judges."""
+        try:
+            self.loop.run_until_complete(self._play())
+        finally:
+            self._close()
+        history = self._history()
+        self.findings += judge(history)
+        self._count(history)
+        return Outcome(self.seed, tuple(self.findings), self.trace.hash, self.counts, tuple(self.trace.lines))
+
+    async def _play(self):
+        family = self.forecast.family
+        self.trace.note("world", "is", self.forecast.name)
+        self._arm(*self.forecast.lags)
+        self.open()
+        if self.forecast.waits:
+            await self._until_open()
+        self.weather = family.weather
+        self._arm(*self.forecast.faults)
+        mishaps = Mishaps(self)
+        self.start(mishaps.run())
+        self.start(mishaps.keep_one_alive())
+        others = [self.loop.create_task(market.strangers(self, family.strangers))]
+        if family.person:
+            others.append(self.loop.create_task(market.person(self, family.person)))
+        for number in range(self.orders):
+            self.start(self._trade(number, family.gap_s * (number + stream(self.seed, "start", number).random())))
+        flood = self.loop.create_task(self._flood(family.flood)) if family.flood else None
+        await asyncio.sleep(self.forecast.lasts_s)
+        await self._mend()
+        if flood is not None:
+            await self._settle(T_FLOOD_S, self._unresolved())
+            flood.cancel()
+        await self._settle(T_S + max(family.delays_s) - DELAY_S, ())
+        self.weather = CALM
+        for task in others:
+            task.cancel()
+        await self._agree()
+
+    async def _trade(self, number, after_s):
+        await asyncio.sleep(after_s)
+        trader = self.traders[number] = Trader(self, number)
+        await trader.trade()
+
+    async def _flood(self, a_second):
+        chance, number = stream(self.seed, "flood"), self.orders
+        await asyncio.sleep(3.0)
+        while True:
+            await asyncio.sleep(chance.expovariate(a_second))
+            trader = self.traders[number] = Trader(self, number)
+            task = self.loop.create_task(trader.place(trader.spec))
+            task.add_done_callback(lambda _: None)
+            number += 1
+
+    async def _mend(self):
+        """From here on everything can be reached and is owned."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.trace.note("world", "is mended")
+        self.weather = self.forecast.family.cured
+        self.machine.skew_s = 0.0
+        for each in self.old:
+            each.kill()
+        gateway = self.gateway
+        gateway.crash_point = gateway.stall_point = ""
+        gateway.store.outage = False
+        gateway.process.resume()
+        await self._until_open()
+
+    async def _until_open(self):
+        """Until orders are taken. An operator restarts, once, what waits for one."""
+        by, helped = self.loop.now + OPEN_S, False
+        while not self.gateway.serves:
+            if self.loop.now >= by:
+                self.defect(f"{self.gateway.process.name} does not serve: {self.gateway.desk.closed_because}")
+                return
+            if self.gateway.wants_operator and not helped:
+                helped = True
+                self.counts["operator"] += 1
+                self.gateway.kill()
+            if not self.gateway.process.alive:
+                self.open()
+            await asyncio.sleep(0.1)
+
+    async def _settle(self, allowed_s, owed):
+        """P2: what is owed (or everything) is settled in the time allowed, which grows with the V in force."""
+        began, visibility = self.loop.now, self.gateway.house.visibility
+        while left := [order for order in self._unresolved() if not owed or order in owed]:
+            if self.loop.now > began + allowed_s + visibility.bound_s - V_S:
+                took = f"{self.loop.now - began:.1f} s of good weather, V being {visibility.bound_s:g} s"
+                self.findings += [Finding("P2.T", f"{order} is not settled after {took}") for order in left]
+                break
+            await asyncio.sleep(0.1)
+        self.counts["settling ms"] += round((self.loop.now - began) * 1000)
+        self.counts["V grown"] += visibility.bound_s > V_S
+
+    async def _agree(self):
+        """Until the journal says what the exchange says, which a lost stream may delay."""
+        began = self.loop.now
+        while self.loop.now < began + AGREE_S:
+            await asyncio.sleep(0.5)
+            await self._look()
+            if self.gateway.house.executions.state is FeedState.LIVE and not ends(self._history()):
+                break
+        self.counts["agreeing ms"] += round((self.loop.now - began) * 1000)
+
+    def _unresolved(self):
+        return sorted(order.key.client_order_id for order in self.disk.in_status(ACCOUNT, UNRESOLVED))
+
+    async def _look(self):
+        """The last look of every caller at its order."""
+        await self._until_open()
+        for trader in self.traders.values():
+            task = self.gateway.process.run(self.gateway.desk.get(trader.who, OrderRef(trader.order)))
+            await asyncio.wait([task])
+            told = told_by(task.exception() or task.result())
+            self.finals[trader.order] = told if told.status else None
+
+    # ---- the end ------------------------------------------------------------------------------------------------
+
+    def _arm(self, *faults):
+        for fault in faults:
+            self.wire.do(lambda now, fault=fault: self.exchange.fault(fault, now))
+
+    def _defect(self, loop, context):
+        self.defect(f"{context['message']}: {context.get('exception')!r}")
+
+    def _close(self):
+        for each in [*self.old, self.gateway]:
+            if each is not None:
+                each.kill()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.call_soon(self.loop.call_soon, self.loop.call_soon, self.loop.stop)
+        self.loop.run_forever()
+        self.loop.close()
+
+    def _history(self):
+        return History(
+            calls=self.calls,
+            entered=market.entered(self.exchange),
+            heard=market.heard(self.wire),
+            finals=self.finals,
+            superseded=self.superseded,
+        )
+
+    def _count(self, history):
+        self.counts["orders"] += len(self.traders)
+        self.counts["entered"] += len(history.entered)
+        self.counts["requests"] += len(history.heard)
+        self.counts["calls"] += len(history.calls)
+        self.counts["virtual s"] += round(self.loop.now)
+        for final in self.finals.values():
+            self.counts[f"ends {'unknown' if final is None else final.status}"] += 1
