@@ -302,7 +302,7 @@ class Resolver:
 
 def _left_s(order: Order, now_ns: int) -> float:
     """Until its entry deadline, of an order of an earlier life: never longer than it had when it was written down."""
-    had_s = (order.entry_deadline_ns - order.create_time_ns) / 1e9  # more, of a later attempt
+    had_s = (order.entry_deadline_ns - (order.attempt_time_ns or order.create_time_ns)) / 1e9
     left_s = (order.entry_deadline_ns - now_ns) / 1e9
     return min(max(0.0, left_s), had_s, ENTRY_MOST_S)
 

@@ -244,6 +244,7 @@ class Order:
     open_time_ns: int | None = None
     end_fault: Fault | None = None
     corrected_from: Status | None = None
+    attempt_time_ns: int = 0  # when this attempt was written down; 0 in rows older than the field
 
     @property
     def average_price(self) -> Decimal | None:
@@ -378,6 +379,7 @@ class Order:
             trace_id=intent.trace_id,
             cancel_requested=False,  # an order placed anew is wanted anew
             end_fault=None,
+            attempt_time_ns=now_ns,
             version=self.version + 1,
             update_time_ns=now_ns,
         )
@@ -397,6 +399,7 @@ def submitted(intent: Intent, now_ns: int) -> Order:
         trace_id=intent.trace_id,
         create_time_ns=now_ns,
         update_time_ns=now_ns,
+        attempt_time_ns=now_ns,
     )
 
 

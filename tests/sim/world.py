@@ -217,7 +217,7 @@ class World:
         """P2: what is owed (or everything) is settled in the time allowed, which grows with the V in force."""
         began, visibility = self.loop.now, self.gateway.house.visibility
         while left := [order for order in self._unresolved() if not owed or order in owed]:
-            if self.loop.now > began + allowed_s + visibility.bound_s - V_S:
+            if self.loop.now > began + allowed_s + 2 * (visibility.bound_s - V_S):
                 took = f"{self.loop.now - began:.1f} s of good weather, V being {visibility.bound_s:g} s"
                 self.findings += [Finding("P2.T", f"{order} is not settled after {took}") for order in left]
                 break
