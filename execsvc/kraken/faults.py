@@ -100,6 +100,9 @@ TABLE: tuple[Row, ...] = (
     *_rows("EAuth:Account temporary disabled|EAuth:Account unconfirmed|EAuth:Failed|ETrade:User Locked|ETrade:Locked|"
            "EBM:limit exceeded:", _R.VENUE_ACCOUNT_RESTRICTED, "the Kraken account is restricted"),
     Row("EGeneral:Invalid arguments:Index unavailable", _R.TRIGGER_INDEX_UNAVAILABLE, "there is no index price"),
+    # It came too late for the deadline it carries: as if the engine had dropped it, and believed as little.
+    Row("EGeneral:Invalid arguments:deadline", _R.VENUE_REFUSED_ARGUMENTS, "less was left than Kraken wants for a deadline",
+        order=Move.CONFIRM, cancel=Move.TELL, order_reason=_R.VENUE_DEADLINE_ELAPSED),
     Row("EGeneral:Invalid arguments:cl_ord_id not unique", _R.VENUE_REFUSED_ARGUMENTS,
         "an open order already has this id", order=Move.DOUBT, cancel=Move.TELL),
     *_rows("EGeneral:Invalid arguments|EAPI:Bad request|EGeneral:Unknown method|ETrade:Invalid request|"

@@ -14,7 +14,6 @@ from execsvc.ports import Clock, NonceBlocks, Tasks
 BLOCK_SIZE = 10_000
 FETCH_BELOW = 0.2  # of a block
 AHEAD_MAX_NS = 3600 * 1_000_000_000
-REFUSED_MAX = 4  # in a row: the key was used elsewhere with a finer scale, and asking on would earn a lockout
 TROUBLE_WINDOW_S = 60.0  # a second refusal within it: the key itself is looked at
 RANGES_MAX = 256  # of this life, remembered to tell our own nonces from another program's
 
@@ -70,7 +69,6 @@ class Nonces:
         self._floor = 0
         self._last = 0
         self._drop_fetched = False
-        self._refused_in_row = 0
         self._refused_at: float | None = None
         self._before_us: int | None = None  # the high-water mark when this life began
         self._ours: deque[range] = deque(maxlen=RANGES_MAX)
@@ -113,22 +111,17 @@ class Nonces:
             self._floor = max(self._floor, reported)
             self.renew()
 
-    def accepted(self) -> None:
-        """Kraken took one of ours."""
-        self._refused_in_row = 0
+    def refused(self) -> None:
+        """Kraken refused one of ours: go on with a fresh block, and say so when it is the second within a minute.
 
-    def refused(self) -> bool:
-        """Kraken refused one of ours: go on with a fresh block. True when that happened too often in a row."""
-        self._refused_in_row += 1
+        It stops nothing by itself: a proxy that doubles requests shows such refusals of calls that were taken.
+        """
         self.renew()
         now = self._clock.monotonic()
         again = self._refused_at is not None and now - self._refused_at < TROUBLE_WINDOW_S
         self._refused_at = now
-        if self._refused_in_row >= REFUSED_MAX:
-            return True
         if again:
             self.on_trouble()
-        return False
 
     def foreign(self, reported: int) -> bool:
         """Whether a nonce that Kraken has seen of this key can only be another program's.

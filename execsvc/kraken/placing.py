@@ -24,6 +24,7 @@ from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import Accepted, Clock, Placement, RefusedByVenue, Tasks, Unknown, Unsent
 
 DEADLINE_FLOOR_S = 2.0  # Kraken's least on REST (kraken.md 2.4, uncertain: a setting)
+TRANSIT_S = 0.1  # Kraken counts from when it reads the request
 CONFIRM_S = 5.0
 UNKNOWN_CLOCK = Fault(
     Reason.CLOCK_UNTRUSTED,
@@ -69,7 +70,7 @@ class Placing:
             return Unsent(UNKNOWN_CLOCK)
         now = self._clock.monotonic()
         deadline_ns = self._venue_time.earliest_ns(self._clock.wall_ns() + int((by - now) * 1e9))
-        turn_by = now + self._left_s(deadline_ns) - self._deadline_floor_s
+        turn_by = now + self._left_s(deadline_ns) - self._deadline_floor_s - TRANSIT_S
         params = encode.add_order(order, instrument, deadline_ns)
         self._sweeper.remember(order.venue_client_id)
         try:
@@ -113,8 +114,9 @@ class Placing:
 
     def _too_late(self, deadline_ns: int, turn_by: float) -> Fault | None:
         """By Kraken's clock, and by the steady one: the first may be set back under us."""
-        left_s = min(self._left_s(deadline_ns), self._deadline_floor_s + turn_by - self._clock.monotonic())
-        if left_s >= self._deadline_floor_s:
+        least_s = self._deadline_floor_s + TRANSIT_S
+        left_s = min(self._left_s(deadline_ns), least_s + turn_by - self._clock.monotonic())
+        if left_s >= least_s:
             return None
         least = self._least()
         return Fault(
@@ -126,7 +128,7 @@ class Placing:
     def _least(self) -> str:
         """Kraken's least, and what is not known of its clock on top."""
         uncertainty_s = self._venue_time.reading(self._clock.wall_ns()).uncertainty_s
-        return f"{ceil((self._deadline_floor_s + uncertainty_s) * 1000) / 1000:g}s"
+        return f"{ceil((self._deadline_floor_s + TRANSIT_S + uncertainty_s) * 1000) / 1000:g}s"
 
     async def _confirmed(self, order: Order, fault: Fault) -> Placement:
         """Kraken says the deadline passed: true by contract, yet told only after one look by id."""

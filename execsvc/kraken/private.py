@@ -53,6 +53,7 @@ from execsvc.ports import (
 from execsvc.telemetry import Telemetry
 
 CLOCK_TIMEOUT_S = 1.0
+NONCE_REST_S = 30.0  # the key is not used at all after fresh nonces were refused, or Kraken would lock it out
 CLOCK_STEP_NS = 250_000_000  # our wall clock moved this much against the monotonic one: it was set
 TOKEN_TIMEOUT_S = 10.0
 QUERY_IDS_MAX = 50
@@ -224,6 +225,7 @@ class KrakenPrivate:
             facts = decode.key_facts(await self._rest.call(API_KEY_INFO, {}, by))
         except Busy as failure:
             if faults.says_nonce(failure.fault):
+                self._lane.block(NONCE_REST_S, key_used_elsewhere(failure.fault))
                 raise error_of(key_used_elsewhere(failure.fault)) from None
             raise
         accepted = self._clock.monotonic()

@@ -251,8 +251,6 @@ class SignedRest:
     def _heed(self, answer: Raw | Verdict | NothingSent, ticket: Ticket) -> None:
         """What one answer says about the key as a whole. A call that was overtaken has a dead nonce: that is no alarm."""
         if not isinstance(answer, Verdict):
-            if isinstance(answer, Raw):
-                self._nonces.accepted()
             return
         if answer.alarm is Alarm.KEY_REFUSED:
             self._lane.stop(Fault(Reason.VENUE_CREDENTIALS_REJECTED, answer.fault.message, answer.fault.metadata))
@@ -260,12 +258,11 @@ class SignedRest:
             self._lane.block(faults.LOCKOUT_S, Fault(Reason.VENUE_LOCKED_OUT, answer.fault.message))
         elif answer.alarm is Alarm.NONCE and not ticket.overtaken:
             self._telemetry.nonce_rejections.add(1)
-            if self._nonces.refused():
-                self._lane.stop(key_used_elsewhere(answer.fault))
+            self._nonces.refused()
 
 
 def key_used_elsewhere(fault: Fault) -> Fault:
-    """Why a key whose nonces keep being refused is not asked with any more: probing upwards would earn a lockout."""
+    """Why a key is rested whose fresh nonces are refused: probing upwards would earn a lockout."""
     return Fault(
         Reason.VENUE_CREDENTIALS_REJECTED,
         "Kraken keeps refusing this key's nonces: another program uses it, or used a finer scale; make a new key",

@@ -66,6 +66,9 @@ CASES = {
     "EGeneral:Invalid arguments": row(TELL, R.VENUE_REFUSED_ARGUMENTS),
     "EGeneral:Invalid arguments:ordertype": row(TELL, R.VENUE_REFUSED_ARGUMENTS),
     "EGeneral:Invalid arguments:cl_ord_id": row(TELL, R.VENUE_REFUSED_ARGUMENTS),
+    "EGeneral:Invalid arguments:deadline": row(
+        TELL, R.VENUE_REFUSED_ARGUMENTS, order=(CONFIRM, R.VENUE_DEADLINE_ELAPSED)
+    ),
     "EGeneral:Invalid arguments:cl_ord_id not unique": doubtful(R.VENUE_REFUSED_ARGUMENTS),
     "EGeneral:Invalid arguments:Index unavailable": row(TELL, R.TRIGGER_INDEX_UNAVAILABLE),
     "EAPI:Bad request": row(TELL, R.VENUE_REFUSED_ARGUMENTS),

@@ -46,20 +46,37 @@ def test_lockout_silences_the_key_for_fifteen_minutes():
     assert len(http.sent) == 2
 
 
-def test_nonces_that_are_never_accepted_stop_the_key():
-    """Two reads, each refused with its one new nonce: somebody else uses the key, and asking on would earn a lockout."""
+def test_refused_placements_alone_do_not_stop_the_key():
+    """A proxy doubles requests and shows the copies' answers: the orders were taken, and looks must go on."""
+
+    async def act(side, clock):
+        for name in range(8):
+            await sending(side, an_order(clock, str(name)), clock.monotonic() + 5)
+        return await side.balances(clock.monotonic() + 5)
+
+    def script(sent):
+        return answer(None, "EAPI:Invalid nonce") if sent.path.endswith("AddOrder") else answer({})
+
+    balances, http = live(script, act)
+    assert () == balances
+    assert 8 == len(http.calls("AddOrder"))
+
+
+def test_a_key_whose_fresh_nonces_are_refused_is_rested():
+    """Refused in the look itself: nothing goes out for half a minute, then it is asked again."""
 
     async def act(side, clock):
         reasons = []
-        for _ in range(3):
+        for pause_s in (0.0, 29.0, 2.0):
+            await clock.sleep(pause_s)
             with pytest.raises((Busy, Declined)) as refusal:
-                await side.balances(clock.monotonic() + 5)
+                await side.check_key(clock.monotonic() + 5)
             reasons.append(refusal.value.reason)
         return reasons
 
     reasons, http = live(failing("EAPI:Invalid nonce"), act)
-    assert reasons == [Reason.VENUE_UNREACHABLE, Reason.VENUE_UNREACHABLE, Reason.VENUE_CREDENTIALS_REJECTED]
-    assert len(http.sent) == 4
+    assert [Reason.VENUE_CREDENTIALS_REJECTED] * 3 == reasons
+    assert 4 == len(http.sent)
 
 
 def test_refused_nonce_is_followed_by_one_of_a_fresh_block():
