@@ -99,7 +99,7 @@ class Desk:
                     raise
                 raise error_of(refusal.fault.with_metadata(id_used="false")) from None
             if isinstance(begun, Known):
-                self._sender.replayed(begun.order)
+                await self._sender.replayed(begun.order)
             return await self._answer(watch, begun.order, timing, replayed=isinstance(begun, Known))
 
     async def _admit(self, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:

@@ -93,10 +93,13 @@ class Sender:
         """Makes the intent durable and sends it if it is new, whether or not the caller waits for that."""
         return self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument))
 
-    def replayed(self, order: Order) -> None:
-        """The same id came in again: told in the order's story, nothing else happens."""
+    async def replayed(self, order: Order) -> None:
+        """The same id came in again: told in the order's story. One that nobody is sending is looked for from now on."""
         text = "The same id came in again: it is answered from the journal, nothing is sent."
         self._note(order, Step(self._clock.wall_ns(), StepKind.REPLAYED, text))
+        if order.status in UNRESOLVED and order.key not in self._flying:
+            # Its commit was kept although we were told that it failed: it is durable, and never was handed to a send.
+            await self._resolver.adopt(order, "it is written down and nobody is sending it")
 
     async def doubted(self, order: Order) -> Order:
         """What is told as in doubt is journaled as in doubt first, while the store allows it."""

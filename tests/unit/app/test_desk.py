@@ -550,3 +550,26 @@ def test_a_refusal_that_arrives_with_the_last_moment_is_told_as_one():
         assert caught.value.reason is Reason.INSUFFICIENT_FUNDS
 
     in_world(scenario)
+
+
+def test_an_intent_that_was_kept_although_its_commit_was_told_as_failed_is_looked_for_at_once():
+    """The repeat of its id finds it written down and nobody sending it: proved within the usual time, and never sent."""
+
+    async def scenario(here):
+        begin = here.store.begin
+
+        async def kept_but_told_as_failed(intent, now_ns, steps=()):
+            await begin(intent, now_ns, steps)
+            raise Busy(Fault(Reason.STORE_UNAVAILABLE, "fsync"))
+
+        here.store.begin = kept_but_told_as_failed
+        with pytest.raises(Busy):
+            await here.place("c-1")
+        here.store.begin = begin
+        with pytest.raises(Conflict) as proved:
+            await here.place("c-1", timeout_s=30.0)
+        assert Reason.NOT_PLACED is proved.value.reason
+        assert here.clock.monotonic() < 12.0
+        assert [] == here.venue.sends
+
+    in_world(scenario)

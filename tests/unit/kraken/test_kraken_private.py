@@ -140,7 +140,7 @@ def test_too_little_time_left_sends_nothing():
     outcome, http = placing(lambda _: PLACED, entry_s=1.9)
     assert isinstance(outcome, Unsent)
     assert outcome.fault.reason is Reason.DEADLINE_TOO_SHORT
-    assert {"least": "2s", "id_used": "false"} == outcome.fault.metadata
+    assert {"least": "2.1s", "id_used": "false"} == outcome.fault.metadata
     assert http.sent == []
 
 
@@ -161,7 +161,7 @@ def test_order_whose_turn_comes_too_late_is_not_sent():
     (first, late, at), http = live(slow, act)
     assert Accepted(TXID) == first
     assert (Unsent, Reason.DEADLINE_TOO_SHORT) == (type(late), late.fault.reason)
-    assert at == pytest.approx(1.0, abs=0.01)
+    assert at == pytest.approx(0.9, abs=0.01)
     assert len(http.sent) == 1
 
 
