@@ -169,7 +169,7 @@ class Sender:
                 self._accepted(await self._chronicle.record(order.key, Acknowledged(venue_order_id)))
             case RefusedByVenue(fault):
                 reason = fault.reason.name
-                await self._chronicle.record(order.key, Refused(fault.with_metadata(id_used="true")))
+                await self._refused(order, Refused(fault.with_metadata(id_used="true")))
             case Unsent(fault):
                 reason = fault.reason.name
                 await self._chronicle.record(order.key, NeverSent(fault.with_metadata(id_used="false")))
@@ -180,6 +180,15 @@ class Sender:
             case _:
                 assert_never(placement)
         self._telemetry.orders.add(1, {"outcome": OUTCOMES[type(placement)], "reason": reason})
+
+    async def _refused(self, order: Order, event: Refused) -> None:
+        """Final, unless the order was seen at Kraken meanwhile: then this answers a copy of it, and the sight stands."""
+        known = await self._store.get(order.key)
+        if known is None or known.status in UNRESOLVED | {Status.PENDING}:
+            await self._chronicle.record(order.key, event)
+            return
+        text = f"Kraken refused, although the order is {known.status.name}: the answer to a copy of it."
+        self._note(order, Step(self._clock.wall_ns(), StepKind.ANSWERED, text, fault=event.fault))
 
     async def _record_late(self, order: Order, late: Awaitable[Placement], entry_by: float) -> None:
         """The answer came after all, the order being looked for meanwhile: it settles what is not settled yet."""

@@ -30,8 +30,9 @@ from execsvc.domain.market import (
     VenueMode,
 )
 from execsvc.domain.order import TERMINAL, Order, OrderSpec, OrderType, Status, TimeInForce
+from execsvc.domain.story import Step, StepKind
 from execsvc.rpc import scalars
-from execsvc.rpc.convert import account, admin, market
+from execsvc.rpc.convert import account, admin, market, story
 from execsvc.rpc.convert import orders as convert
 from execsvc.rpc.convert.streams import delivery, delivery_of, gap
 from execsvc.rpc.validate import violations
@@ -94,6 +95,22 @@ orders_ = st.builds(
     fees=fees,
     open_time_ns=st.none() | instants,
     end_fault=st.none() | faults,
+)
+
+
+steps = st.builds(
+    Step,
+    at_ns=instants,
+    kind=st.sampled_from(StepKind),
+    text=texts,
+    attempt=st.integers(0, 9),
+    took_ns=st.none() | st.integers(-(10**9), 10**15),
+    waited_for=texts,
+    verdict=texts,
+    status=st.none() | st.sampled_from(Status),
+    fault=st.none() | faults,
+    trace_id=texts,
+    venue_ns=st.none() | instants,
 )
 
 
@@ -190,6 +207,14 @@ def test_enums_have_the_same_names_on_both_sides():
     ):
         expected = {name.removeprefix(prefix): number for name, number in wire.items() if number}
         assert expected == {member.name: table[member] for member in ours}
+
+
+def test_every_kind_of_step_is_the_contracts_of_the_same_name():
+    """One to one, both ways; AMENDED, which comes with amends, and UNSPECIFIED are no step of ours."""
+    kinds = {name.removeprefix("TIMELINE_KIND_"): number for name, number in orders.TimelineKind.items()}
+    ours = {kind.name: number for kind, number in story.KINDS.items()}
+    assert {"AMENDED", "UNSPECIFIED"} == kinds.keys() - {kind.name for kind in StepKind}
+    assert {name: number for name, number in kinds.items() if name not in {"AMENDED", "UNSPECIFIED"}} == ours
 
 
 @given(st.decimals(min_value=-(10**17), max_value=10**17, allow_nan=False, allow_infinity=False))
@@ -464,3 +489,29 @@ def test_a_gap_is_told_whole(reason, symbols, lost):
         wire.HasField("lost_count"),
     )
     assert lost in {None, wire.lost_count}
+
+
+@given(steps)
+def test_a_step_is_told_whole(value):
+    """Time, kind, sentence and figures exactly; what a step has nothing to say of is absent, empty or unspecified."""
+    wire = story.event(value)
+    assert (value.at_ns, story.KINDS[value.kind], value.attempt, value.text, value.trace_id) == (
+        scalars.ns_of(wire.time),
+        wire.kind,
+        wire.attempt,
+        wire.text,
+        wire.trace_id,
+    )
+    assert (value.waited_for, value.verdict) == (wire.waited_for, wire.verdict)
+    assert value.took_ns == (scalars.span_ns(wire.took) if wire.HasField("took") else None)
+    assert value.status == convert.STATUS_OF.get(wire.status)
+    assert (value.fault is not None) is wire.HasField("error")
+    if value.fault is not None:
+        assert (value.fault.reason.name, value.fault.message, dict(value.fault.metadata)) == (
+            wire.error.reason,
+            wire.error.message,
+            dict(wire.error.metadata),
+        )
+    assert (value.venue_ns is not None) is wire.HasField("venue_times")
+    if value.venue_ns is not None:
+        assert_times(wire.venue_times, EventTimes(value.venue_ns, value.at_ns))

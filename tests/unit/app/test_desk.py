@@ -8,8 +8,8 @@ import pytest
 
 from execsvc.app.timing import Timing
 from execsvc.domain.errors import Busy, Conflict, Declined, Fault, Reason
-from execsvc.domain.ids import OrderRef
-from execsvc.domain.order import Doubted, Refused, Status
+from execsvc.domain.ids import OrderKey, OrderRef
+from execsvc.domain.order import Doubted, Refused, Seen, Status, VenueOrder
 from tests.support.simloop import run_sim
 from tests.support.venue import BTC_USD, Fate
 from tests.support.world import ME, OTHER, limit, new_disk, world
@@ -571,5 +571,26 @@ def test_an_intent_that_was_kept_although_its_commit_was_told_as_failed_is_looke
         assert Reason.NOT_PLACED is proved.value.reason
         assert here.clock.monotonic() < 12.0
         assert [] == here.venue.sends
+
+    in_world(scenario)
+
+
+@pytest.mark.parametrize("seen", [Status.OPEN, Status.FILLED])
+def test_a_refusal_of_an_order_that_was_seen_answers_a_copy_of_it(seen):
+    """The stream shows it before the answer comes, and the answer denies it: the sight stands, nothing breaks."""
+
+    async def scenario(here):
+        here.venue.plan.append(Fate(answers_s=1.0, refusal=NO_FUNDS))
+        placing = asyncio.ensure_future(here.place("c-1"))
+        await here.clock.sleep(0.5)
+        key = OrderKey("main", "local", "c-1")
+        sent = await here.store.get(key)
+        report = VenueOrder(
+            "OTX", sent.venue_client_id, seen, sent.spec.base_quantity if seen is Status.FILLED else None
+        )
+        await here.store.record(key, Seen(report), here.clock.wall_ns())
+        assert seen is (await placing).order.status
+        await here.clock.sleep(2.0)
+        assert seen is (await here.store.get(key)).status
 
     in_world(scenario)
