@@ -302,7 +302,8 @@ class Order:
     def contradicted_by(self, report: VenueOrder) -> bool:
         """An order told as never having been at the exchange is seen there. A refused one may show as cancelled, unfilled."""
         return self.status in {Status.NOT_PLACED, Status.NEVER_SENT} or (
-            self.status is Status.REJECTED and (bool(report.filled_quantity) or report.status in LIVE)
+            self.status is Status.REJECTED
+            and (bool(report.filled_quantity) or report.status in LIVE or report.status is Status.FILLED)
         )
 
     def _demand_no_contradiction(self, report: VenueOrder) -> None:

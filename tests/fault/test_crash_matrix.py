@@ -13,7 +13,7 @@ import pytest
 
 from tests.fault import points
 from tests.fault.callers import cancel, client_of, place
-from tests.fault.crash_cells import CELLS, FATES, UNSTRUCK
+from tests.fault.crash_cells import CELLS, FATES, UNSTRUCK, Cell
 from tests.fault.crash_stories import NAME, QUANTITY, Matrix, is_cancelled
 from tests.fault.lives import exchange_in, gateway_on
 from tests.fault.nursery import ROOT
@@ -26,8 +26,8 @@ USUALLY_S = 1.0  # a positive is usually known within this: P2
 @pytest.fixture(scope="session")
 def matrix(request, tmp_path_factory, nursery):
     """All cells that this run selected, begun at once; those without a blow where only their figures are asked for."""
-    parameters = [getattr(item, "callspec", None) for item in request.session.items]
-    chosen = [found.params["cell"] for found in parameters if found is not None and "cell" in found.params]
+    parameters = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    chosen = [cell for found in parameters if isinstance(cell := found.get("cell"), Cell)]
     running = Matrix(chosen or UNSTRUCK, lambda: tmp_path_factory.mktemp("cell"), nursery)
     yield running
     running.close()

@@ -201,7 +201,9 @@ class OrderMachine(RuleBasedStateMachine):
         assert told.wished == told.order.cancel_requested
 
     def show(self, told, shown, event=Seen):
-        """One picture, in whatever order it comes."""
+        """One picture, in whatever order it comes. "Filled" without a figure says nothing yet of a refused order."""
+        if told.state == "REJECTED" and shown.word == "FILLED" and shown.report.filled_quantity is None:
+            return
         known = max(told.known, shown.fills)
         report = shown.report.told_before() if shown.added in told.counted else shown.report  # as the journal does it
         name = f"seen_{told.word_of(shown, known).lower()}"

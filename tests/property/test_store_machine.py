@@ -174,16 +174,16 @@ class StoreMachine(RuleBasedStateMachine):
     def some_orders_are_there(self, begun, told):
         self.write([*(("begin", key, "0.5", False, []) for key in sorted(begun)), *told])
 
-    @rule(drawn=st.lists(writes, min_size=1, max_size=3))
-    def write(self, drawn):
+    @rule(drawn=st.lists(writes, min_size=1, max_size=3), of=st.none() | keys)
+    def write(self, drawn, of=None):
         for each in drawn:
-            name, arguments = self.write_of(each)
+            name, arguments = self.write_of(_of(each, of))
             assert self.model.commit([(name, arguments)]) == [self.run(self.asked_of_both(name, *arguments))]
 
-    @rule(drawn=st.lists(writes, min_size=2, max_size=5))
-    def write_together(self, drawn):
+    @rule(drawn=st.lists(writes, min_size=2, max_size=5), of=st.none() | keys)
+    def write_together(self, drawn, of):
         """Writes that share a commit: as if one came after the other, and one that is refused is refused alone."""
-        asked = [self.write_of(each) for each in drawn]
+        asked = [self.write_of(_of(each, of)) for each in drawn]
 
         async def together(engine, store):
             with engine.one_commit(store):
@@ -352,6 +352,17 @@ class StoreMachine(RuleBasedStateMachine):
         for told in self.told:
             for account in ACCOUNTS:
                 assert self.model.told[account][self.life_began[account] :] == told[account]
+
+
+def _of(drawn, key):
+    """The drawn write, on this order instead of its own."""
+    match drawn:
+        case ("begin" | "record" as name, _, *rest) if key is not None:
+            return (name, key, *rest)
+        case ("record_fill", fill_id, _, _, event) if key is not None:
+            return ("record_fill", fill_id, key.account, key, event)
+        case _:
+            return drawn
 
 
 def _account_of(name, arguments):
