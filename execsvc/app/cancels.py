@@ -84,16 +84,29 @@ class Cancels:
         if not ref.client_order_id or (ref.caller not in {"", who.name} and not who.may(Permission.KILL)):
             raise why
         key = OrderKey(self._account, ref.caller or who.name, ref.client_order_id)
+        pursuit = self._tasks.start(f"blind cancel {key}", self._by_derived_ids(key, by))
+        said = "Kraken knows no such open order"
+        try:
+            async with self._clock.timeout_at(by):
+                taken = await pursuit
+        except TimeoutError:
+            taken, said = None, "Kraken has not answered yet"
+        if taken is not None:
+            return taken
+        raise refuse(
+            Reason.STORE_UNAVAILABLE,
+            f"{why.fault.message}; the cancel was sent by the derived id all the same, and {said}",
+            retry_after_s=why.fault.retry_after_s,
+        )
+
+    async def _by_derived_ids(self, key: OrderKey, by: float) -> Unremembered | None:
+        """Which attempt stands only the journal knows: the first few are tried."""
         for attempt in range(BLIND_ATTEMPTS):
             venue_client_id = wire_id(self._secret, key, attempt)
             outcome = await self._venue.cancel("", venue_client_id, by)
             if isinstance(outcome, CancelTaken):
                 return Unremembered(key, venue_client_id)
-        raise refuse(
-            Reason.STORE_UNAVAILABLE,
-            f"{why.fault.message}; the cancel was sent by the derived id all the same, and Kraken knows no such open order",
-            retry_after_s=why.fault.retry_after_s,
-        )
+        return None
 
     async def _outcome_of(self, pursuit: Awaitable[Order], order: Order, by: float) -> Order:
         try:

@@ -58,6 +58,22 @@ def test_a_cancel_that_finds_nothing_tells_of_the_store_too():
     with_an_order(scenario)
 
 
+def test_a_blind_cancel_is_answered_in_the_callers_time():
+    """Kraken does not answer either: said so before the caller gives up, and the cancel goes on."""
+
+    async def scenario(here, order):
+        async def slow(venue_order_id, venue_client_id, by):
+            await here.clock.sleep(30)
+
+        here.venue.cancel = slow
+        with pytest.raises(Busy) as refused:
+            await here.desk.cancel(ME, REF, here.clock.monotonic() + 2)
+        assert "has not answered yet" in refused.value.fault.message
+        assert here.clock.monotonic() < 3
+
+    with_an_order(scenario)
+
+
 def test_nobody_cancels_blindly_what_is_not_his():
     """Whose order a txid or another caller's id means cannot be looked up: refused, nothing sent."""
 
