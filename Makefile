@@ -122,6 +122,7 @@ paper: $(DEV) ## the paper exchange alone, for any Kraken client [ARGS="--port 0
 bench: $(DEV) ## measure, and write benchmarks/results
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/place.py
+	@$(BIN)/python benchmarks/nonces.py
 
 docs: $(DEV) ## reference pages that are made from the code
 	@$(BIN)/python tools/docs.py
