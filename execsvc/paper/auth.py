@@ -97,6 +97,10 @@ class Keyring:
         self._keys[key.api_key] = key
         return key
 
+    def all(self) -> list[Key]:
+        """Return the keys, oldest first."""
+        return list(self._keys.values())
+
     def verify(self, headers: Mapping[str, str], targets: tuple[str, ...], nonce: str, body: bytes) -> Key:
         """Return the key that signed this request for one of the `targets`; raises Refused otherwise."""
         key = self._keys.get(headers.get("api-key", ""))

@@ -3,6 +3,7 @@
 POST   /faults   arm a mishap, see mishap.py            GET /faults     DELETE /faults: disarm all, back online
 GET    /orders   orders accepted, in order              GET /calls      private calls as they came, applied or not
 GET    /ledger   balances, entries and the proof        GET /state      time, markets, connections, faults
+GET    /limits   both rate counters and open orders     POST /limits    measure them anew from now on
 POST   /market   freeze or move markets, see MarketMove POST /keys      another key, see KeyWish
 """
 
@@ -184,6 +185,26 @@ def _get_state(exchange: PaperExchange, _body: bytes, now: int) -> Any:
     }
 
 
+def _get_limits(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
+    venue, now = exchange.venue, exchange.now
+    quotas = venue.quotas
+    return {
+        "time": stamp(now),
+        "tier": venue.options.tier,
+        "keys": {key.api_key: {"name": key.name} | quotas.call_figures(key.api_key, now) for key in venue.keys.all()},
+        "pairs": {
+            listing.pair.symbol: quotas.pair_figures(name, now, open_orders=venue.orders.open_on(name))
+            for name, listing in venue.listings.items()
+        },
+    }
+
+
+def _post_limits(exchange: PaperExchange, body: bytes, now: int) -> Any:
+    venue = exchange.venue
+    venue.quotas.restart(exchange.now, {name: venue.orders.open_on(name) for name in venue.listings})
+    return _get_limits(exchange, body, now)
+
+
 def _post_market(exchange: PaperExchange, body: bytes, now: int) -> Any:
     move = msgspec.json.decode(body, type=MarketMove)
     move_market(exchange, move, now)
@@ -205,6 +226,8 @@ _ROUTES: Mapping[tuple[str, str], Callable[[PaperExchange, bytes, int], Any]] = 
     ("GET", "/ledger"): _get_ledger,
     ("GET", "/calls"): _get_calls,
     ("GET", "/state"): _get_state,
+    ("GET", "/limits"): _get_limits,
+    ("POST", "/limits"): _post_limits,
     ("POST", "/market"): _post_market,
     ("POST", "/keys"): _post_key,
 }

@@ -17,6 +17,7 @@ from .matching import Fill, Resting, Side
 from .orders import Event, Order, Orders, Terms, Trade, event
 from .pairs import Asset, rate
 from .prices import Prices
+from .quotas import Quotas
 from .tape import Print
 from .words import (
     CANCEL_ONLY,
@@ -61,6 +62,7 @@ class Engine:
         prices: Prices,
         *,
         dial: Dial,
+        quotas: Quotas,
         soft_post: bool,
     ) -> None:
         self._listings = listings
@@ -69,6 +71,7 @@ class Engine:
         self._mint = mint
         self._prices = prices
         self._dial = dial
+        self._quotas = quotas
         self._soft_post = soft_post
         self.system = "online"
         self.events: list[Event] = []
@@ -81,6 +84,7 @@ class Engine:
             raise Refused(DEADLINE_ELAPSED)
         self._check_mode(listing, terms)
         self._orders.claim(terms.cl_ord_id)
+        self._quotas.check_room(terms.pair.id, self._orders.open_on(terms.pair.id))
         crossing = terms.post and terms.price is not None and listing.book.crosses(terms.side, terms.price)
         if crossing and not self._soft_post:
             raise Refused(WOULD_TAKE)
@@ -90,6 +94,7 @@ class Engine:
         order.reserve = self._first_hold(listing, order)
         self._ledger.hold(order.id, self._held_asset(order), order.reserve)
         self._orders.add(order)
+        self._quotas.note_open(terms.pair.id, self._orders.open_on(terms.pair.id))
         self._tell("pending_new", order, now, "pending_new")
         self._tell("new", order, now, "new")
         if crossing:
@@ -290,4 +295,5 @@ class Engine:
         return amount if terms.fee_in_base else amount + ceil_div(amount * order.fee_cap, _PPM)
 
     def _tell(self, kind: str, order: Order, now: int, status: str, trade: Trade | None = None) -> None:
-        self.events.append(event(kind, order, now, status=status, trade=trade))
+        counter = self._quotas.level(order.terms.pair.id, self._dial.owners(now))
+        self.events.append(event(kind, order, now, status=status, trade=trade, counter=counter))

@@ -11,31 +11,42 @@ from typing import Any
 import msgspec
 
 from .figures import fixed, rescale, stamp
+from .limits import points
 from .orders import Event, Order, Trade, event, price_decimals, shown_cost
+from .quotas import figure
 from .venue import Venue
 
 _SNAP_TRADES = 50
 _QUIET_KINDS = ("new", "filled", "canceled", "expired")
 _USD_DECIMALS = 4
+_COUNTER_FIELD = "ratecounter"  # Kraken documents that there is one, not its name
 
 
 @dataclass(slots=True)
 class Executions:
-    """One subscription: what it asked for and how far its sequence has come."""
+    """One subscription: what it asked for and how far its sequence has come. `counted` rows carry the engine counter."""
 
     snap_orders: bool
     snap_trades: bool
     order_status: bool
+    counted: bool = False
     sequence: int = 0
 
-    def snapshot(self, venue: Venue) -> bytes:
-        """Return the snapshot: open orders, then the last 50 fills, as far as they were asked for."""
+    def snapshot(self, venue: Venue, now: int) -> bytes:
+        """Return the snapshot: open orders, then the last 50 fills, as far as they were asked for.
+
+        The counter in its rows is that of `now` (the owner's clock), not of the row's event.
+        """
+
+        def counter(order: Order) -> int:
+            return venue.quotas.level(order.terms.pair.id, now)
+
         rows: list[dict[str, Any]] = []
         if self.snap_orders:
-            rows += [_snap_row(order) for order in venue.orders.open_ones()]
+            rows += [self._counted(_snap_row(order), counter(order)) for order in venue.orders.open_ones()]
         if self.snap_trades:
             newest = list(venue.orders.trades.values())[-_SNAP_TRADES:]
-            rows += [_trade_row(_as_event(trade), trade) for trade in newest]
+            rows += [self._counted(_trade_row(_as_event(trade), trade), counter(trade.order)) for trade in newest]
         return self._frame("snapshot", rows)
 
     def update(self, happened: Event, *, skip: bool) -> bytes | None:
@@ -44,7 +55,10 @@ class Executions:
             return None
         if skip:
             self.sequence += 1
-        return self._frame("update", [row(happened)])
+        return self._frame("update", [self._counted(row(happened), happened.counter)])
+
+    def _counted(self, data: dict[str, Any], counter: int) -> dict[str, Any]:
+        return data | {_COUNTER_FIELD: figure(points(counter))} if self.counted else data
 
     def _frame(self, kind: str, rows: Iterable[dict[str, Any]]) -> bytes:
         self.sequence += 1

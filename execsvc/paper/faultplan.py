@@ -117,12 +117,12 @@ class FaultPlan:
             if not armed.over(now)
         ]
 
-    def fate(self, call: str, now: int, *, private: bool) -> Fate:
-        """Decide what happens to a request, and count it."""
+    def fate(self, call: str, now: int, *, private: bool, key: str = "") -> Fate:
+        """Decide what happens to a request, and count it; `key` is the API key it names."""
         fate = UNHURT
         for armed in self._armed:
             fault = armed.fault
-            if fault.kind in _HARMS and fault.concerns(call, private=private) and armed.strikes(now):
+            if fault.kind in _HARMS and fault.concerns(call, private=private, key=key) and armed.strikes(now):
                 fate = msgspec.structs.replace(fate, **_HARMS[fault.kind](armed, fate))
         return fate
 

@@ -2,7 +2,8 @@
 
 A fault stays armed for `times` occasions (1, a number, or "always") after letting `skip` pass, and strikes with chance
 `rate`; `for_ms` ends it earlier. Where a kind has `ms`, each occasion draws evenly from `ms` to `ms + spread_ms`.
-Nothing goes wrong unless it was asked for. Requests (`call`; empty: any private one, "*": any at all):
+Nothing goes wrong unless it was asked for. Requests (`call`; empty: any private one, "*": any at all; `key`: an API key,
+empty: whichever signed, or none):
 
     request_lost            nothing applied, nothing answered: the connection is cut
     reply_lost_after_apply  applied, not answered
@@ -75,13 +76,14 @@ _ENGINE_CALLS = ("AddOrder", "CancelOrder")
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One mishap to come; a field that means nothing to its kind is not looked at.
 
-    `call` is a method (AddOrder). `times` of None means once, or until cleared for the kinds that last (index_lag,
-    clock_skew, feed_frozen, feed_silent); of those, only index_lag counts occasions. Figures that cannot be meant raise
-    ValueError.
+    `call` is a method (AddOrder), `key` the public half of an API key. `times` of None means once, or until cleared for
+    the kinds that last (index_lag, clock_skew, feed_frozen, feed_silent); of those, only index_lag counts occasions.
+    Figures that cannot be meant raise ValueError.
     """
 
     kind: Kind
     call: str = ""
+    key: str = ""
     symbol: str = ""
     channel: str = ""
     line: Literal["", "public", "private"] = ""
@@ -109,8 +111,10 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         if not 0.0 <= self.rate <= 1.0:
             raise ValueError("rate must be from 0 to 1")
 
-    def concerns(self, call: str, *, private: bool) -> bool:
-        """Tell whether a request of this method is meant."""
+    def concerns(self, call: str, *, private: bool, key: str) -> bool:
+        """Tell whether a request of this method, sent with this API key (empty: none), is meant."""
+        if self.key not in ("", key):
+            return False
         if self.call:
             return self.call in (call, "*")
         return call in _ENGINE_CALLS if self.kind == "slow_matching" else private

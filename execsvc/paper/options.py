@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from .auth import PERMISSIONS
+from .limits import TIERS
 
 DEFAULT_FUNDS: Mapping[str, str] = MappingProxyType(
     {
@@ -24,7 +25,6 @@ DEFAULT_FUNDS: Mapping[str, str] = MappingProxyType(
     }
 )
 _LEVELS_MAX = 200
-RATE_COUNTS = MappingProxyType({"starter": 60, "intermediate": 125, "pro": 180})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class PaperOptions:
     `pairs` restricts the listed symbols (BTC/USD, …; empty: all). `frozen` starts with a still market: same books,
     no makers' or takers' moves. `warm_up_s` is how long the market has been running when the exchange opens.
     `life` is mixed into the ids of orders and trades: a server makes one for each start, as Kraken never uses an id twice.
+    `tier` sets both rate counters and the cap on open orders: starter, intermediate, pro, or unlimited, which counts and
+    never refuses. `rest_decay_step_s` and `engine_decay_step_s` are how often what has decayed is taken off; 0: always.
     `key_info_style` is "camel" or "snake", `post_only_style` "error" or "canceled": Kraken has been seen with both.
     `levels` is how many prices the makers keep on either side, up to 5 % away; fewer are cheaper.
     `keep_orders` ended orders (and as many ledger entries) and `keep_calls` private calls are remembered, the newest;
@@ -54,6 +56,8 @@ class PaperOptions:
     permissions: tuple[str, ...] = PERMISSIONS
     nonce_window: int = 0
     tier: str = "intermediate"
+    rest_decay_step_s: float = 2.0
+    engine_decay_step_s: float = 1.0
     key_info_style: str = "camel"
     post_only_style: str = "error"
     deadline_floor_s: float = 2.0
@@ -64,14 +68,14 @@ class PaperOptions:
 
     def __post_init__(self) -> None:
         allowed = {
-            "tier": tuple(RATE_COUNTS),
+            "tier": tuple(TIERS),
             "key_info_style": ("camel", "snake"),
             "post_only_style": ("error", "canceled"),
         }
         for name, words in allowed.items():
             if getattr(self, name) not in words:
                 raise ValueError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
-        for name in ("keep_orders", "keep_calls"):
+        for name in ("keep_orders", "keep_calls", "rest_decay_step_s", "engine_decay_step_s"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must not be negative")
         if not 1 <= self.levels <= _LEVELS_MAX:

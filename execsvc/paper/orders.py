@@ -106,7 +106,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of an order's life, with its figures at that moment."""
+    """One step of an order's life, with its figures at that moment; `counter` is its pair's engine counter, in units."""
 
     kind: str
     order: Order
@@ -118,13 +118,24 @@ class Event:
     fee_usd: float
     trade: Trade | None = None
     reason: str | None = None
+    counter: int = 0
 
 
-def event(kind: str, order: Order, at: int, *, status: str, trade: Trade | None = None) -> Event:
+def event(kind: str, order: Order, at: int, *, status: str, trade: Trade | None = None, counter: int = 0) -> Event:
     """Take down a step of an order's life."""
     average = average_price(order.terms.pair, order.cost, order.filled)
     return Event(
-        kind, order, at, status, order.filled, order.cost, average, order.fee_usd, trade=trade, reason=order.reason
+        kind,
+        order,
+        at,
+        status,
+        order.filled,
+        order.cost,
+        average,
+        order.fee_usd,
+        trade=trade,
+        reason=order.reason,
+        counter=counter,
     )
 
 
@@ -165,6 +176,7 @@ class Orders:
         self._all: dict[str, Order] = {}
         self._open: dict[str, Order] = {}
         self._closed: dict[str, Order] = {}
+        self._open_on: dict[str, int] = {}
         self.trades: dict[str, Trade] = {}
         self._client_ids: dict[str, str] = {}
         self._by_client: dict[str, list[Order]] = {}
@@ -174,6 +186,7 @@ class Orders:
         self.claim(order.terms.cl_ord_id)
         order.serial, self.count = self.count, self.count + 1
         self._all[order.id] = self._open[order.id] = order
+        self._open_on[order.terms.pair.id] = self.open_on(order.terms.pair.id) + 1
         if order.terms.cl_ord_id:
             form = id_form(order.terms.cl_ord_id)
             self._client_ids[form] = order.id
@@ -187,6 +200,7 @@ class Orders:
     def close(self, order: Order) -> None:
         """Move an order that has ended out of the open ones; its client id is free again."""
         del self._open[order.id]
+        self._open_on[order.terms.pair.id] -= 1
         self._closed[order.id] = order
         if order.terms.cl_ord_id:
             del self._client_ids[id_form(order.terms.cl_ord_id)]
@@ -211,6 +225,10 @@ class Orders:
     def open_ones(self) -> list[Order]:
         """Return the open orders, oldest first."""
         return list(self._open.values())
+
+    def open_on(self, pair_id: str) -> int:
+        """Return how many orders are open on a pair."""
+        return self._open_on.get(pair_id, 0)
 
     def newest_ended(self) -> Iterator[Order]:
         """Yield the ended orders, the last one to end first."""

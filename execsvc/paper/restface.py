@@ -1,8 +1,8 @@
 """The REST face: a path becomes a call, a call an answer, an answer `{"error": [...], "result": ...}`.
 
-Private calls pass in a fixed order: key, signature, nonce, permission, arguments, market, engine. A nonce is spent
-once key and signature hold. `admit` is what happens when a request arrives, `perform` when it is carried out; between
-the two lies whatever delay a mishap asks for.
+Private calls pass in a fixed order: key, signature, nonce, permission, call counter, arguments, market, engine. A nonce
+is spent once key and signature hold. `admit` is what happens when a request arrives, `perform` when it is carried out;
+between the two lies whatever delay a mishap asks for.
 """
 
 from collections.abc import Mapping
@@ -101,6 +101,7 @@ def admit(
     if nonce:
         raise Refused(INVALID_NONCE)
     key.may(*row[0])
+    venue.quotas.call(key.api_key, request.call, venue.dial.owners(now))
     if venue.engine.system == "maintenance":
         raise Refused(UNAVAILABLE)
     return Admitted(Call(request.call, params, now, now, key), row[1])

@@ -20,13 +20,19 @@ _USERREF = re.compile(r"-?\d{1,10}")
 
 
 def add_order(venue: Venue, call: Call) -> Any:
-    """AddOrder: arguments first, then, unless `validate` is true, the engine."""
+    """AddOrder: arguments first, then, unless `validate` is true, the engine.
+
+    The engine's counter is charged on receipt: for an order that is then refused too, but not for a mere `validate`.
+    """
     params = call.params
     listing = venue.listing(params.need("pair"))
+    validate = params.flag("validate")
+    if not validate:
+        venue.quotas.add(listing.pair.id, venue.dial.owners(call.now))
     options = venue.options
     window = Window(options.deadline_floor_s, options.deadline_ceiling_s)
     terms = read_terms(params, listing, received=call.received, window=window)
-    if params.flag("validate"):
+    if validate:
         return {"descr": {"order": describe(Order("", terms, call.now))}}
     order = venue.engine.place(terms, call.now)
     if order.open:
@@ -40,7 +46,9 @@ def cancel_order(venue: Venue, call: Call) -> Any:
     found = _targets(venue, call)
     if not found:
         raise Refused(UNKNOWN_ORDER)
+    now = venue.dial.owners(call.now)
     for order in found:
+        venue.quotas.cancel(order.terms.pair.id, now, age_ns=now - order.since)
         venue.engine.cancel(order, call.now, reason=REASONS.user)
     return {"count": len(found)}
 

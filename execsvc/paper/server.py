@@ -84,6 +84,7 @@ class PaperServer:
             "EXECSVC_KRAKEN_WS_AUTH_URL": self.ws_auth_url,
             "KRAKEN_API_KEY": self.api_key,
             "KRAKEN_API_SECRET": self.api_secret,
+            "EXECSVC_TIER": self._options.tier,
         }
         if self.control_url is not None:
             names["EXECSVC_PAPER_CONTROL_URL"] = self.control_url

@@ -83,7 +83,8 @@ class Traffic:
 
     def take(self, request: Request, now: int) -> Ticket:
         """Start a request on its way, and its copy, if fate has one."""
-        fate = self._venue.faults.fate(request.call, now, private=request.private)
+        key = request.headers.get("api-key", "")
+        fate = self._venue.faults.fate(request.call, now, private=request.private, key=key)
         first = _Journey(request, Ticket(now), fate, heard=not fate.second)
         self._then(first, now, fate.wire, lambda at: self._arrive(first, at))
         if fate.copy is None:

@@ -13,6 +13,7 @@ from .faultplan import FaultPlan
 from .figures import NS, whole
 from .index import Index
 from .ledger import Ledger
+from .limits import TIERS
 from .listing import Listing
 from .market import TRADES_PER_S, Market, taker_lots
 from .options import PaperOptions
@@ -21,6 +22,7 @@ from .pairs import Directory, Pair, load
 from .params import Params
 from .past import Past
 from .prices import Prices
+from .quotas import Quotas
 from .tape import Tape
 from .timers import Timers
 from .words import UNKNOWN_PAIR, Refused
@@ -55,6 +57,9 @@ class Venue:
         self.orders = Orders(keep=options.keep_orders)
         self.listings = {pair.id: self._list(pair) for pair in self.directory.pairs.values()}
         self.dial = Dial()
+        self.quotas = Quotas(
+            TIERS[options.tier], call_step_s=options.rest_decay_step_s, engine_step_s=options.engine_decay_step_s
+        )
         self.engine = Engine(
             self.listings,
             self.ledger,
@@ -62,6 +67,7 @@ class Venue:
             self.mint,
             self.prices,
             dial=self.dial,
+            quotas=self.quotas,
             soft_post=options.post_only_style == "canceled",
         )
         self.markets = {

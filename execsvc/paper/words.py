@@ -13,6 +13,7 @@ INVALID_KEY = "EAPI:Invalid key"
 INVALID_SIGNATURE = "EAPI:Invalid signature"
 INVALID_NONCE = "EAPI:Invalid nonce"
 INVALID_SESSION = "ESession:Invalid session"
+CALL_RATE = "EAPI:Rate limit exceeded"
 
 UNAVAILABLE = "EService:Unavailable"
 DEADLINE_ELAPSED = "EService:Deadline elapsed"
@@ -32,6 +33,8 @@ COST_MINIMUM = "EOrder:Cost minimum not met"
 TICK_SIZE = "EOrder:Tick size check failed"
 WOULD_TAKE = "EOrder:Post only order"
 NOT_REDUCIBLE = "EOrder:Reduce only:Non-PC"
+ORDER_RATE = "EOrder:Rate limit exceeded"
+ORDERS_LIMIT = "EOrder:Orders limit exceeded"
 
 
 class Refused(Exception):

@@ -12,8 +12,8 @@ import msgspec
 from .audience import INSTRUMENT, Audience
 from .executions import Executions
 from .figures import stamp
+from .limits import TIERS
 from .line import Line, LineKind, Topic
-from .options import RATE_COUNTS
 from .tape import INTERVALS_MIN
 from .venue import Venue
 from .words import Refused
@@ -139,17 +139,22 @@ class WsFace:
             raise Wrong("Already subscribed")
         snap_orders = params.get("snap_orders", True) is not False
         snap_trades = params.get("snap_trades", False) is True
-        line.executions = Executions(snap_orders, snap_trades, params.get("order_status", True) is not False)
+        line.executions = Executions(
+            snap_orders,
+            snap_trades,
+            order_status=params.get("order_status", True) is not False,
+            counted=params.get("ratecounter", False) is True,
+        )
         line.beating = True
         result = {
             "channel": "executions",
-            "maxratecount": RATE_COUNTS[self._venue.options.tier],
+            "maxratecount": TIERS[self._venue.options.tier].engine_max,
             "snap_orders": snap_orders,
             "snap_trades": snap_trades,
         }
         self._answer(line, now, req_id, {"method": "subscribe", "result": result, "success": True})
         if snap_orders or snap_trades:
-            frame = line.executions.snapshot(self._venue).decode()
+            frame = line.executions.snapshot(self._venue, now).decode()
             self.audience.tell(line, frame, now, channel="executions")
 
     def _unsubscribe(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:

@@ -50,7 +50,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), inner),
     max_leaves=12,
 )
-BENCH = Bench(pairs=("BTC/USD",))
+BENCH = Bench(pairs=("BTC/USD",), tier="unlimited")
 SANE = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "volume": "0.1", "price": "95000"}
 
 

@@ -5,6 +5,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from execsvc.paper.control import answer_control
 from execsvc.paper.mishap import Fault
 from tests.unit.paper.paperbench import Bench
@@ -49,9 +51,9 @@ def digest(seed=7):
     return said.hexdigest()
 
 
-def digest_astray(seed=7):
+def digest_astray(seed=7, tier="unlimited"):
     """Trade while everything goes wrong; returns a hash over all that was said and all that was really done."""
-    bench = Bench(seed=seed, pairs=("BTC/USD",), warm_up_s=0, levels=5)
+    bench = Bench(seed=seed, pairs=("BTC/USD",), warm_up_s=0, levels=5, tier=tier)
     tokens = [bench.ok("GetWebSocketsToken")["token"] for _ in range(6)]
     for fault in MISHAPS:
         bench.exchange.fault(Fault(**{"times": "always"} | fault), bench.now)
@@ -60,7 +62,7 @@ def digest_astray(seed=7):
         if number % 20 == 0:
             sockets = bench.open("public"), bench.open("private")
             sockets[0].ask("subscribe", channel="book", symbol=["BTC/USD"])
-            sockets[1].ask("subscribe", channel="executions", token=tokens.pop())
+            sockets[1].ask("subscribe", channel="executions", token=tokens.pop(), ratecounter=True)
         order = {"type": "buy", "pair": "XBTUSD", "ordertype": "limit", "price": "99000", "volume": "0.001"}
         tickets.append(bench.ticket("AddOrder", order | {"cl_ord_id": f"n{number}"}))
         tickets += [bench.ticket(call, {"cl_ord_id": f"n{number - 3}"}) for call in ("OpenOrders", "ClosedOrders")]
@@ -70,16 +72,17 @@ def digest_astray(seed=7):
     bench.wait(60)
     for ticket in tickets:
         said.update(getattr(ticket.outcome, "body", b"cut") + str(ticket.due).encode())
-    for path in ("/orders", "/calls", "/ledger", "/state"):
+    for path in ("/orders", "/calls", "/ledger", "/limits", "/state"):
         said.update(answer_control(bench.exchange, "GET", path, b"", bench.now)[1])
     return said.hexdigest()
 
 
-def test_mishaps_of_one_seed_twice():
-    """With everything going wrong at once the same seed still gives the same bytes, and another seed others."""
-    first = digest_astray()
-    assert first == digest_astray()
-    assert first != digest_astray(seed=8)
+@pytest.mark.parametrize("tier", ["unlimited", "starter"])
+def test_mishaps_of_one_seed_twice(tier):
+    """With everything going wrong at once, full counters too, one seed gives the same bytes, and another seed others."""
+    first = digest_astray(tier=tier)
+    assert first == digest_astray(tier=tier)
+    assert first != digest_astray(seed=8, tier=tier)
 
 
 def test_one_seed_twice():

@@ -11,7 +11,7 @@ HOUR_MS = 3_600_000
 
 
 def lagging(**fault):
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     bench.book(bids=[("90000.0", "1000")], asks=[("90001.0", "1000")])
     arm(bench, **fault)
     return bench
@@ -116,7 +116,7 @@ def test_with_spread_both_and_neither_are_seen():
 @given(seed=st.integers(0, 2**32), ms=st.integers(0, 400), spread=st.integers(0, 800), rate=st.sampled_from([0.3, 1.0]))
 def test_lag_never_exceeds_its_bound(seed, ms, spread, rate):
     """Whatever is drawn: not before ms (when it strikes at all), by ms + spread_ms at the latest, in every index."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, seed=seed, levels=3)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited", seed=seed, levels=3)
     arm(bench, ms=ms, spread_ms=spread, rate=rate)
     txid = placed(bench, "a", price="20000")
     other = placed(bench, "b", ordertype="market", price="")
@@ -171,7 +171,7 @@ def test_lag_draws_per_index():
 
 def test_next_order_only():
     """Counted, a lag is about the orders accepted from now on: `skip` of them pass, then `times` are late."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     placed(bench, "old", price="20000")
     arm(bench, ms=HOUR_MS, skip=1, times=2)
     for name in "abcd":
@@ -182,7 +182,7 @@ def test_next_order_only():
 
 def test_left_counts_down_with_the_orders():
     """What is still to come of a counted lag is told."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     arm(bench, ms=10, skip=1, times=2)
     left = []
     for name in "abcd":
@@ -193,7 +193,7 @@ def test_left_counts_down_with_the_orders():
 
 def test_rate_is_per_order():
     """With a rate of a quarter about a quarter of the orders are late, and stay so however often one looks."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     arm(bench, ms=HOUR_MS, rate=0.25)
     for number in range(200):
         placed(bench, f"n{number}", price="20000", volume="0.0001")
@@ -219,7 +219,7 @@ def test_lag_ends_when_cleared_or_over():
 @pytest.mark.parametrize("fault", [{}, {"ms": 500, "spread_ms": 700}, {"index": "closed", "ms": 900}])
 def test_filter_by_client_id_agrees_with_the_whole_list(fault):
     """Filtered or not, the same orders show: the short way through the client ids is no other truth."""
-    bench = lagging(**fault) if fault else Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = lagging(**fault) if fault else Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     names = ["a", "b", "a", "c", "d", "a", "0" * 32]
     live = {}
     for number, name in enumerate(names * 2):
@@ -238,7 +238,7 @@ def test_filter_by_client_id_agrees_with_the_whole_list(fault):
 
 def test_client_id_with_and_without_dashes_is_one():
     """The filter finds a UUID in either spelling."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
     txid = placed(bench, "6d1b345e-2821-40e2-ad83-4ecb18a06876", price="20000")
     assert [txid] == list(bench.ok("OpenOrders", cl_ord_id="6D1B345E282140E2AD834ECB18A06876")["open"])
 

@@ -19,7 +19,7 @@ def told(bench, path):
 
 def churned(count, **options):
     """An exchange on which `count` orders were placed and ended."""
-    bench = Bench(**{"pairs": ("BTC/USD",), "warm_up_s": 0, "levels": 3} | options)
+    bench = Bench(**{"pairs": ("BTC/USD",), "warm_up_s": 0, "levels": 3, "tier": "unlimited"} | options)
     for number in range(count):
         bench.order(ordertype="market", volume="0.0001", cl_ord_id=f"n{number}")
     return bench
@@ -65,7 +65,7 @@ def test_forgotten_order_of_a_reused_client_id():
 @pytest.mark.parametrize(("keep", "kept"), [(None, 40), (7, 7), (0, 0)])
 def test_calls_are_kept_as_asked(keep, kept):
     """As many private calls are remembered as asked, the newest, and the rest counted."""
-    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, keep_calls=keep)
+    bench = Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited", keep_calls=keep)
     for _ in range(40):
         bench.ok("Balance")
     calls = told(bench, "/calls")
@@ -78,7 +78,17 @@ def test_by_default_a_bounded_past_is_kept():
     assert (100_000, 5000) == (PaperOptions().keep_orders, PaperOptions().keep_calls)
 
 
-@pytest.mark.parametrize("wrong", [{"keep_orders": -1}, {"keep_calls": -1}, {"levels": 0}, {"levels": 201}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"keep_orders": -1},
+        {"keep_calls": -1},
+        {"levels": 0},
+        {"levels": 201},
+        {"rest_decay_step_s": -0.1},
+        {"engine_decay_step_s": -1},
+    ],
+)
 def test_options_that_make_no_sense(wrong):
     """An option that cannot be kept is refused by name."""
     with pytest.raises(ValueError, match=next(iter(wrong))):

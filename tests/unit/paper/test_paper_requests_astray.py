@@ -33,7 +33,7 @@ def heard(bench):
 
 @pytest.fixture
 def bench():
-    return Bench(pairs=("BTC/USD",), warm_up_s=0)
+    return Bench(pairs=("BTC/USD",), warm_up_s=0, tier="unlimited")
 
 
 def test_first_copy_is_answered_unless_asked(bench):

@@ -142,6 +142,7 @@ def test_pages_of_fifty(ladder):
     """A page has fifty rows, ofs goes on, count is of all, and without_count leaves it out."""
     for _ in range(120):
         ladder.ok("CancelOrder", txid=ladder.order(price="95", volume="0.01"))
+        ladder.wait(4)
     pages = [ladder.ok("ClosedOrders", ofs=offset) for offset in (0, 50, 100, 150)]
     assert [50, 50, 20, 0] == [len(page["closed"]) for page in pages]
     assert {120} == {page["count"] for page in pages}

@@ -212,6 +212,7 @@ async def test_serve_announces_in_order_and_stops():
         "EXECSVC_KRAKEN_WS_AUTH_URL",
         "KRAKEN_API_KEY",
         "KRAKEN_API_SECRET",
+        "EXECSVC_TIER",
         "EXECSVC_PAPER_CONTROL_URL",
     ] == list(announced[0])
     assert announced[0]["KRAKEN_API_KEY"].startswith("PAPER")
