@@ -1,0 +1,151 @@
+"""The matching engine's counter of one pair of the account: its points, its open orders and how old they are. Pure.
+
+Ages are lower bounds (an order counts as created when its answer came), so costs are upper bounds. Cancels are charged and
+never held back. All figures are Kraken's (kraken.md 3.2); who waits for room is rates.py's.
+"""
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+
+from execsvc.kraken.costs import Act, Tier, engine_cost
+from execsvc.kraken.counters import Charge, Counter
+
+ORDERS_MAX = 1000  # remembered of a pair; no tier allows so many open ones but the one without limits
+SEEN_BY_S = 30.0  # so long after it can have come in, an order in doubt has been seen open or is none
+
+
+@dataclass(eq=False)
+class Adding:
+    """One placement under way: its points and the open order it may become."""
+
+    charge: Charge
+    open: bool = True
+
+
+@dataclass(eq=False)
+class _Cancelling:
+    """Cancels of one order: one charge, counted by `latest` once none is under way."""
+
+    charge: Charge
+    under_way: int = 1
+    latest: float = 0.0
+
+
+class PairCounter:
+    """One pair. `now` is monotonic seconds."""
+
+    def __init__(self, symbol: str, tier: Tier) -> None:
+        self.symbol = symbol
+        self.counter = Counter(tier.engine_max, tier.engine_decay)
+        self.open_orders_max = tier.open_orders_max
+        self._born: dict[str, float] = {}  # seconds: by txid, the latest that each can have been created
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._adding = 0
+        self._doubtful: deque[tuple[float, Adding]] = deque()
+        self._cancels: dict[str, _Cancelling] = {}
+        self.told_by: object | None = None  # the link on which Kraken told its own count last
+
+    def __repr__(self) -> str:
+        return f"<PairCounter {self.symbol} {self.counter!r} {len(self._born)} open>"
+
+    def open_orders(self, now: float) -> int:
+        """Orders that may be open at Kraken, those under way and in doubt included."""
+        while self._doubtful and self._doubtful[0][0] <= now:
+            self._decided(self._doubtful.popleft()[1])
+        return len(self._born) + self._adding
+
+    def crowded(self, now: float) -> bool:
+        """Whether one more might be one too many."""
+        return self.open_orders(now) >= self.open_orders_max
+
+    def resize(self, tier: Tier, now: float) -> None:
+        """The account is of another tier than thought."""
+        self.counter.resize(tier.engine_max, tier.engine_decay, now)
+        self.open_orders_max = tier.open_orders_max
+
+    # ---- placing ------------------------------------------------------------------------------------------------
+
+    def add(self, now: float) -> Adding:
+        """One placement may leave; that there is room was asked before."""
+        self._adding += 1
+        return Adding(self.counter.hold(engine_cost(Act.ADD, 0.0), now))
+
+    def unsent(self, adding: Adding) -> None:
+        """It never left."""
+        self.counter.release(adding.charge)
+        self._decided(adding)
+
+    def accepted(self, adding: Adding, order_id: str, now: float) -> None:
+        """Kraken took it."""
+        self.counter.land(adding.charge, now, now)
+        self._decided(adding)
+        self.seen_open(order_id, now)
+
+    def refused(self, adding: Adding, now: float) -> None:
+        """Kraken refused it; what was received is counted all the same."""
+        self.counter.land(adding.charge, now, now)
+        self._decided(adding)
+
+    def in_doubt(self, adding: Adding, counted_by: float, now: float) -> None:
+        """No answer: Kraken may count it until then, and it may stand open until it must have been seen."""
+        self.counter.land(adding.charge, counted_by, now)
+        self._doubtful.append((counted_by + SEEN_BY_S, adding))
+
+    def _decided(self, adding: Adding) -> None:
+        if adding.open:
+            adding.open = False
+            self._adding -= 1
+
+    # ---- orders -------------------------------------------------------------------------------------------------
+
+    def seen_open(self, order_id: str, now: float) -> None:
+        """It is open, and no older than when it was first seen. News of its end may have come before."""
+        if order_id not in self._born and order_id not in self._ended:
+            self._born[order_id] = now
+            if len(self._born) > ORDERS_MAX:
+                del self._born[next(iter(self._born))]
+
+    def seen_ended(self, order_id: str, now: float, *, capped: bool = False) -> None:
+        """It is open no more; a cancel of it under way is counted by now."""
+        self._born.pop(order_id, None)
+        self._ended[order_id] = None
+        if len(self._ended) > ORDERS_MAX:
+            self._ended.popitem(last=False)
+        cancelling = self._cancels.pop(order_id, None)
+        if cancelling is not None:
+            self.counter.land(cancelling.charge, now, now, capped=capped)
+
+    def only_open(self, order_ids: frozenset[str], since: float, now: float) -> None:
+        """A picture of all open orders of the pair, taken after `since`: what was there before and is not in it has ended."""
+        for order_id in [each for each, born in self._born.items() if born < since and each not in order_ids]:
+            self.seen_ended(order_id, now)
+        for order_id in order_ids:
+            self.seen_open(order_id, now)
+
+    def age_s(self, order_id: str, now: float) -> float:
+        """Seconds since its creation at the least; 0 where it is not known."""
+        return max(0.0, now - self._born.get(order_id, now))
+
+    # ---- cancelling ---------------------------------------------------------------------------------------------
+
+    def cancel(self, order_id: str, now: float) -> None:
+        """A cancel leaves. An order is cancelled once: while one may still be counted, another one costs nothing more."""
+        known = self._cancels.get(order_id)
+        if known is not None and self.counter.keep_flying(known.charge, now):
+            known.under_way += 1
+        else:
+            charge = self.counter.hold(engine_cost(Act.CANCEL, self.age_s(order_id, now)), now)
+            self._cancels[order_id] = _Cancelling(charge)
+
+    def cancel_answered(self, order_id: str, now: float, *, by: float, capped: bool = False) -> None:
+        """Its answer came (by = now), or none will count after `by`. `capped`: see Counter.land."""
+        known = self._cancels.get(order_id)
+        if known is None:
+            return
+        known.under_way -= 1
+        known.latest = max(known.latest, by)
+        if known.under_way:
+            return
+        self.counter.land(known.charge, known.latest, now, capped=capped)
+        if not known.charge.flying:
+            del self._cancels[order_id]
