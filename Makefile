@@ -92,7 +92,7 @@ buf: $(DEV) ## the contract: lint, format, nothing broken since the last release
 	@$(BIN)/buf breaking --against proto/contract.binpb
 
 ##@ Parts of the tests
-.PHONY: unit prop sim sim-planted fault e2e clients
+.PHONY: unit prop sim sim-planted saturation fault e2e clients
 unit: $(DEV) ## units and properties, on two cores [PYTEST="-k order"]
 	@$(BIN)/python -m pytest -n 2 --dist worksteal tests/unit tests/property $(PYTEST)
 
@@ -102,8 +102,11 @@ prop: $(DEV) ## what holds for all inputs, wherever it stands [PYTEST=…]
 sim: $(DEV) ## seeded days in virtual time, judged [SEEDS=2000 JOBS=2] or one of them, told [SEED=17]
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),200) --jobs $(or $(JOBS),2)) $(SIM)
 
-sim-planted: $(DEV) ## sixteen bugs that the simulation must find, and how soon
+sim-planted: $(DEV) ## seventeen bugs that the simulation must find, and how soon
 	@$(BIN)/python -m tests.sim.planted $(SIM)
+
+saturation: $(DEV) ## ten virtual minutes of more demand than there is, for each tier [SATURATION="--tier pro"]
+	@$(BIN)/python -m tests.sim.saturation $(SATURATION)
 
 fault: $(DEV) ## kill -9, chaos on the wire, torn files, full disks [PYTEST=…]
 	@$(BIN)/python -m pytest tests/fault $(PYTEST)
@@ -147,7 +150,7 @@ clean: ## remove environments and caches
 help: ## this list
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "%s%s\n", sep, substr($$0, 5); sep = "\n" } \
-	  /^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	  /^[a-z0-9-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # --- the environment ---------------------------------------------------------------------------------
 # pip is used once, to install the pinned uv; it may be the interpreter's own or one that venv brings.

@@ -136,6 +136,7 @@ class Bench:
                 "EXECSVC_KRAKEN_WS_URL": socket,
                 "EXECSVC_KRAKEN_WS_AUTH_URL": socket,
                 "EXECSVC_MAX_ORDER_NOTIONAL": "1000000",
+                "EXECSVC_TIER": "unlimited",
                 "KRAKEN_API_KEY": KEY,
                 "KRAKEN_API_SECRET": peers.SECRET,
                 "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces,

@@ -28,7 +28,9 @@ SERVER_NAMES: dict[str, str] = {
     "EXECSVC_LISTEN": "gRPC address, host:port or unix:path; default 127.0.0.1:50051",
     "EXECSVC_HTTP_LISTEN": "address of /metrics and /healthz, host:port or off; default the gRPC port + 1000",
     "EXECSVC_STORE": "sqlite:///path or memory:; default under the user's state directory, dev: temporary",
-    "EXECSVC_TIER": "verification tier of the account: starter (default), intermediate or pro",
+    "EXECSVC_TIER": "verification tier of the account: starter (default), intermediate, pro; unlimited for load tests",
+    "EXECSVC_CALLER_WEIGHTS": "shares of callers that wait for the same thing: risk=3,signal=1; default 1 each",
+    "EXECSVC_REST_COSTS": "points of Kraken's call counter, where you know better: ClosedOrders=1,OpenOrders=2",
     "EXECSVC_KRAKEN_REST_URL": "another venue address; plain http to loopback only",
     "EXECSVC_KRAKEN_WS_URL": "another public WebSocket address; plain ws to loopback only",
     "EXECSVC_KRAKEN_WS_AUTH_URL": "another private WebSocket address; plain ws to loopback only",
@@ -52,7 +54,7 @@ LATER_NAMES = {
     "EXECSVC_CONFIG": "several accounts and callers by file are not in this build",
     "EXECSVC_HEALTH_LISTEN": "a health-only port is not in this build: /healthz is on the HTTP address",
 }
-TIERS = ("starter", "intermediate", "pro")
+TIERS = ("starter", "intermediate", "pro", "unlimited")
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -120,6 +122,8 @@ class Settings:
     store: Path | None
     store_is_temporary: bool
     tier: str
+    caller_weights: Mapping[str, int]
+    rest_costs: Mapping[str, int]
     seed: int
     demo: bool
     max_order_notional: Decimal | None
@@ -162,7 +166,9 @@ class _Reader:
             keys=self._keys(mode, venue),
             store=self._store(),
             store_is_temporary=self._dev and not self._get("EXECSVC_STORE"),
-            tier=self._choice("EXECSVC_TIER", TIERS, "intermediate" if self._dev else "starter"),
+            tier=self._tier(mode),
+            caller_weights=self._figures("EXECSVC_CALLER_WEIGHTS", least=1, most=100),
+            rest_costs=self._figures("EXECSVC_REST_COSTS", least=0, most=10),
             seed=self._integer("EXECSVC_SEED", 42),
             demo=self._switch("EXECSVC_DEMO", default=self._dev),
             max_order_notional=self._notional(mode),
@@ -195,6 +201,27 @@ class _Reader:
                 near = difflib.get_close_matches(name, known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 self._problem(f"{name}: no such setting{hint}")
+
+    def _tier(self, mode: Mode) -> str:
+        tier = self._choice("EXECSVC_TIER", TIERS, "intermediate" if self._dev else "starter")
+        if tier == "unlimited" and mode is Mode.LIVE:
+            self._problem(
+                "EXECSVC_TIER=unlimited: no account at Kraken is without limits; say starter, intermediate or pro"
+            )
+        return tier
+
+    def _figures(self, name: str, *, least: int, most: int) -> dict[str, int]:
+        """`name=figure,name=figure`."""
+        figures: dict[str, int] = {}
+        for part in filter(None, (part.strip() for part in self._get(name).split(","))):
+            what, equals, text = (each.strip() for each in part.partition("="))
+            if not what or not equals or not text.isdecimal() or not least <= int(text) <= most or what in figures:
+                self._problem(
+                    f"{name}: {part!r} is not name=figure with a figure from {least} to {most}, each name once"
+                )
+                continue
+            figures[what] = int(text)
+        return figures
 
     def _choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
         value = self._get(name).lower() or default

@@ -4,7 +4,7 @@ The OpenTelemetry API is the seam: without an SDK every call here is silent and 
 sampler stand behind it is runtime/otel.py's. Attributes pass an allow-list: no secret reaches a span by accident (P9).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from types import MappingProxyType
@@ -38,6 +38,7 @@ class Telemetry:
 
     def __init__(self, tracer: trace.Tracer, meter: metrics.Meter) -> None:
         self._tracer = tracer
+        self._meter = meter
         self.call_seconds = meter.create_histogram(
             "rpc.server.call.duration", unit="s", description="Time from call to answer, by method and status."
         )
@@ -49,6 +50,12 @@ class Telemetry:
         self.in_doubt.add(0)  # the figure that pages people exists from the first second on
         self.own_bugs = meter.create_counter("execsvc.own_bugs", description="What the contract counts as our bug.")
         self.nonce_rejections = meter.create_counter("execsvc.nonce_rejections", description="EAPI:Invalid nonce seen.")
+        self.rate_wait_seconds = meter.create_histogram(
+            "execsvc.rate.wait", unit="s", description="Waits for a turn and for Kraken's counters, by class."
+        )
+        self.rate_drift = meter.create_histogram(
+            "execsvc.rate.drift", description="Points: our count of a pair's trading counter minus Kraken's own."
+        )
         self.query_lag_seconds = meter.create_histogram(
             "execsvc.query_lag", unit="s", description="From Kraken's answer to first sight of the order, by source."
         )
@@ -63,6 +70,14 @@ class Telemetry:
         self.conflated = meter.create_counter(
             "execsvc.stream.conflated", description="Updates folded for slow readers."
         )
+
+    def watch(self, name: str, description: str, read: Callable[[], Iterable[tuple[float, Mapping[str, str]]]]) -> None:
+        """A gauge that is read whenever somebody collects: figures with their labels. `read` must not wait."""
+
+        def observed(_: metrics.CallbackOptions) -> list[metrics.Observation]:
+            return [metrics.Observation(figure, dict(labels)) for figure, labels in read()]
+
+        self._meter.create_observable_gauge(name, callbacks=[observed], description=description)
 
     @contextmanager
     def span(

@@ -4,12 +4,13 @@ For an order in doubt "unknown order" proves nothing, it may still enter: the wi
 found (promises.md section 3). With the store down a cancel is sent all the same, by the id that can be derived without it.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from execsvc.app.chronicle import Chronicle
 from execsvc.app.resolver import Resolver
+from execsvc.app.settlements import Settlements, Watch
 from execsvc.app.sightings import Sightings
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Busy, ExecsvcError, Reason, refuse
@@ -19,6 +20,7 @@ from execsvc.domain.story import Step, StepKind
 from execsvc.ports import CancelFoundNothing, CancelTaken, Clock, Journal, PrivateVenue, Tasks
 
 PURSUIT_S = 30.0
+STREAM_S = 1.0  # a stream that stands tells the end of an order well before
 BLIND_ATTEMPTS = 3  # wire ids tried while the journal cannot tell which attempt stands
 
 
@@ -31,7 +33,7 @@ class Unremembered:
 
 
 class Cancels:
-    """Cancels of one account. `pursue_wishes` is called by the keeper of executions."""
+    """Cancels of one account. `pursue_wishes` is called by the keeper of executions, `stream_live` tells of the stream."""
 
     def __init__(
         self,
@@ -42,6 +44,8 @@ class Cancels:
         chronicle: Chronicle,
         sightings: Sightings,
         resolver: Resolver,
+        settlements: Settlements,
+        stream_live: Callable[[], bool],
         clock: Clock,
         tasks: Tasks,
         installation_secret: bytes,
@@ -52,6 +56,8 @@ class Cancels:
         self._chronicle = chronicle
         self._sightings = sightings
         self._resolver = resolver
+        self._settlements = settlements
+        self._stream_live = stream_live
         self._clock = clock
         self._tasks = tasks
         self._secret = installation_secret
@@ -103,7 +109,7 @@ class Cancels:
         """Which attempt stands only the journal knows: the first few are tried."""
         for attempt in range(BLIND_ATTEMPTS):
             venue_client_id = wire_id(self._secret, key, attempt)
-            outcome = await self._venue.cancel("", venue_client_id, by)
+            outcome = await self._venue.cancel("", venue_client_id, by, caller=key.caller)
             if isinstance(outcome, CancelTaken):
                 return Unremembered(key, venue_client_id)
         return None
@@ -117,20 +123,36 @@ class Cancels:
 
     async def _pursue(self, order: Order) -> Order:
         by = self._clock.monotonic() + PURSUIT_S
-        try:
-            outcome = await self._venue.cancel(order.venue_order_id, order.venue_client_id, by)
+        with self._settlements.watch(order.key) as watch:
+            try:
+                outcome = await self._venue.cancel(
+                    order.venue_order_id, order.venue_client_id, by, symbol=order.spec.symbol, caller=order.key.caller
+                )
+            except Busy as failure:
+                self._note(order, f"The cancel is not through yet: {failure.fault.message}.")
+                self._resolver.hasten()
+                return await self._newest(order)
             self._note(order, _said(outcome))
             match outcome:
                 case CancelTaken() | CancelFoundNothing() if order.venue_order_id:
-                    for report in await self._venue.query((order.venue_order_id,), by):
-                        return await self._sightings.order(order.key, report)
+                    return await self._ended(watch, order, by)
                 case CancelTaken() | CancelFoundNothing():
                     self._resolver.hasten()
                 case _:
                     assert_never(outcome)
+        return await self._newest(order)
+
+    async def _ended(self, watch: Watch, order: Order, by: float) -> Order:
+        """What became of it: the private stream tells for nothing; asking costs a call that Kraken counts."""
+        if self._stream_live():
+            told = await watch.until_ended(order, self._clock.monotonic() + STREAM_S)
+            if told.status in TERMINAL:
+                return told
+        try:
+            for report in await self._venue.query((order.venue_order_id,), by, caller=order.key.caller):
+                return await self._sightings.order(order.key, report)
         except Busy as failure:
-            self._note(order, f"The cancel is not through yet: {failure.fault.message}.")
-            self._resolver.hasten()
+            self._note(order, f"What the cancel led to is not known yet: {failure.fault.message}.")
         return await self._newest(order)
 
     async def _newest(self, order: Order) -> Order:

@@ -13,18 +13,17 @@ from execsvc.app.risk import RiskDesk
 from execsvc.app.sender import Sender
 from execsvc.app.settlements import Settlements, Watch
 from execsvc.app.switch import Switch
-from execsvc.app.timing import Timing
+from execsvc.app.timing import Timing, clock_untrusted
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Busy, ExecsvcError, Fault, Reason, error_of, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
 from execsvc.domain.instrument import Instrument, pair_faults
 from execsvc.domain.order import UNRESOLVED, Order, OrderSpec, Status, content_hash
-from execsvc.ports import Clock, Fresh, Journal, Known, OrderQuery, PrivateVenue
+from execsvc.ports import Clock, Fresh, Journal, Known, OrderQuery, PrivateVenue, Room
 from execsvc.telemetry import Spans, Telemetry
 
 VENUE_FLOOR_S = 2.0  # kraken.md 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
 FLOOR_MARGIN_S = 0.2
-CLOCK_OFF_MAX_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -109,12 +108,29 @@ class Desk:
             spec = replace(spec, symbol=instrument.symbol)
             try:
                 self._check(instrument, spec, timing)
-            except ExecsvcError:
+                room = await self._room_at_once(key, spec)
+            except ExecsvcError as refusal:
                 known = await self._known(key, spec)
-                if known is None:
+                if known is not None:
+                    return Known(known)
+                room = await self._room_in_turn(key, spec, timing, refusal)
+                try:
+                    self._check(instrument, spec, timing)
+                except ExecsvcError:
+                    room.release()
                     raise
-                return Known(known)
-        return await self._sender.begin(key, spec, timing, instrument)
+        return await self._sender.begin(key, spec, timing, instrument, room)
+
+    async def _room_at_once(self, key: OrderKey, spec: OrderSpec) -> Room:
+        """Points of Kraken's counter, set aside before anything is begun: what may not be sent is never journaled."""
+        return await self._venue.rates.room(spec.symbol, key.caller, self._clock.monotonic())
+
+    async def _room_in_turn(self, key: OrderKey, spec: OrderSpec, timing: Timing, refusal: ExecsvcError) -> Room:
+        """Where the caller allows it to be held back, and a counter is all that is in the way. Raises the refusal else."""
+        by = timing.queue_by(self.least_timeout_s)
+        if refusal.reason is not Reason.LOCAL_RATE_LIMITED or by <= self._clock.monotonic():
+            raise refusal
+        return await self._venue.rates.room(spec.symbol, key.caller, by)
 
     async def _known(self, key: OrderKey, spec: OrderSpec) -> Order | None:
         """The order this id already stands for, unless it was never sent (then the id is free for this content)."""
@@ -136,7 +152,11 @@ class Desk:
         return order
 
     def _check(self, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
-        closed = self._switch.closed_because or self._sender.forbids() or self._clock_untrusted()
+        closed = (
+            self._switch.refusal(post_only=spec.post_only)
+            or self._sender.forbids()
+            or clock_untrusted(self._venue.clock())
+        )
         if closed is not None:
             raise error_of(closed)
         self._catalog.demand_fresh()
@@ -150,20 +170,6 @@ class Desk:
         left_s = min(timing.entry_delay_s, timing.by - self._clock.monotonic())
         if left_s < self.least_timeout_s:
             raise _too_short(left_s, self.least_timeout_s)
-
-    def _clock_untrusted(self) -> Fault | None:
-        """Deadlines travel in Kraken's time: a clock that is far off makes every figure of ours suspect."""
-        reading = self._venue.clock()
-        if reading is None:
-            return None  # read before the first send; without it nothing is sent
-        off_s = max(0.0, abs(reading.offset_s) - reading.uncertainty_s)
-        if off_s <= CLOCK_OFF_MAX_S:
-            return None
-        return Fault(
-            Reason.CLOCK_UNTRUSTED,
-            f"this machine's clock is {off_s:.1f} s off Kraken's, at most {CLOCK_OFF_MAX_S:g} s may be; nothing was sent",
-            retry_after_s=5.0,
-        )
 
     async def _answer(self, watch: Watch, order: Order, timing: Timing, *, replayed: bool) -> Placed:
         settled = await watch.until_settled(order, timing.answer_by)

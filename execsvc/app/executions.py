@@ -13,8 +13,8 @@ from typing import assert_never
 
 from execsvc.app.sightings import Sightings
 from execsvc.app.visibility import Visibility
-from execsvc.domain.errors import Busy, ExecsvcError
-from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
+from execsvc.domain.errors import Busy, Declined, ExecsvcError, ProtocolBroken, Reason
+from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp, ModeSeen, VenueMode
 from execsvc.domain.order import LIVE, Order, VenueOrder
 from execsvc.ports import Clock, ExecutionSeen, Journal, OrdersSnapshot, PrivateEvent, PrivateVenue
 from execsvc.telemetry import Telemetry
@@ -52,7 +52,10 @@ class Executions:
         self._synced = False
         self._again = 0.0
         self._sooner = asyncio.Event()
+        self._mode: VenueMode | None = None
+        self._pictured: frozenset[str] | None = None  # open orders of a picture that is not compared yet, by txid
         self.last_frame_ns: int | None = None
+        self.moves = 0  # reports of the stream so far: while none comes, funds and orders are what they were
 
     @property
     def state(self) -> FeedState:
@@ -60,6 +63,11 @@ class Executions:
         if self._heard_at is None or self._clock.monotonic() - self._heard_at > SILENT_AFTER_S:
             return FeedState.STALE
         return FeedState.LIVE if self._synced else FeedState.RESYNCING
+
+    @property
+    def mode(self) -> VenueMode | None:
+        """The venue's mode as the stream told it; None while the stream cannot tell a change."""
+        return self._mode if self.state is FeedState.LIVE else None
 
     async def follow(self) -> None:
         """Reads the private stream for ever."""
@@ -71,6 +79,9 @@ class Executions:
         while True:
             await self._until_due()
             try:
+                if self._pictured is not None:
+                    await self._compare()
+                    continue
                 await self.reconcile(frozenset())
                 await self._pursue_wishes()
             except ExecsvcError:
@@ -78,12 +89,36 @@ class Executions:
 
     async def _until_due(self) -> None:
         """Kraken's queries may lag by V, so what was asked right after a snapshot is asked once more."""
-        self._again = self._clock.monotonic() + RECONCILE_EVERY_S
+        self._again = self._clock.monotonic() + (RECONCILE_EVERY_S if self._pictured is None else RETRY_S)
         while (due := self._again) > self._clock.monotonic():
             self._sooner.clear()
             with suppress(TimeoutError):
                 async with self._clock.timeout_at(due):
                     await self._sooner.wait()
+
+    async def _compare_soon(self) -> None:
+        """Now, if Kraken answers; else again and again beside the stream, whose news must not wait for that."""
+        try:
+            await self._compare()
+        except (Busy, Declined, ProtocolBroken) as failure:
+            if failure.reason is Reason.STORE_UNAVAILABLE:
+                raise
+            self._again = self._clock.monotonic() + RETRY_S
+            self._sooner.set()
+
+    async def _compare(self) -> None:
+        """Live orders that the stream's picture does not show are asked for; then all is known that happened in between."""
+        pictured = self._pictured
+        if pictured is None:
+            return
+        await self.reconcile(pictured)
+        if self._pictured is not pictured:
+            return  # another link, another picture
+        self._pictured = None
+        self._synced = True
+        self._visibility.link_broken()
+        self._again = self._clock.monotonic() + self._visibility.bound_s
+        self._sooner.set()
 
     async def reconcile(self, still_open: frozenset[str]) -> None:
         """Asks Kraken for live orders that are not in `still_open` (txids) and records what it says."""
@@ -92,7 +127,7 @@ class Executions:
         if not asked:
             return
         by = self._clock.monotonic() + QUERY_TIMEOUT_S
-        for report in await self._venue.query(tuple(sorted(asked)), by):
+        for report in await self._venue.query(tuple(sorted(asked)), by, resolving=True):
             if report.venue_order_id in asked:
                 await self._sightings.order(asked[report.venue_order_id].key, report)
 
@@ -111,25 +146,30 @@ class Executions:
             case LinkUp(_):
                 self._heard()
                 self._synced = False
+                self._pictured = None
                 self._visibility.link_broken()
             case LinkDown(_):
+                self._mode = None
                 self._heard_at = None
                 self._synced = False
+                self._pictured = None
                 self._visibility.link_broken()
                 self._telemetry.feed_reconnects.add(1, {"feed": "private"})
             case Beat(_):
                 self._heard()
+            case ModeSeen(mode):
+                self._heard()
+                self._mode = mode
             case OrdersSnapshot(reports):
                 self._heard()
+                self.moves += 1
                 for report in reports:
                     await self._merge(report)
-                await self.reconcile(frozenset(report.venue_order_id for report in reports))
-                self._synced = True
-                self._visibility.link_broken()
-                self._again = self._clock.monotonic() + self._visibility.bound_s
-                self._sooner.set()
+                self._pictured = frozenset(report.venue_order_id for report in reports)
+                await self._compare_soon()
             case ExecutionSeen():
                 self._heard()
+                self.moves += 1
                 if self._synced and event.report.venue_client_id:
                     self._visibility.streamed(event.report.venue_client_id)
                 await self._executed(event)

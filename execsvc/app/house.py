@@ -21,6 +21,7 @@ from execsvc.app.sightings import Sightings
 from execsvc.app.switch import Switch
 from execsvc.app.visibility import VISIBILITY_S, Visibility
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.market import FeedState
 from execsvc.domain.order import LIVE, Order
 from execsvc.ports import Clock, PrivateVenue, Store, Tasks
 from execsvc.telemetry import Telemetry
@@ -106,6 +107,7 @@ def house(
         flying=flying,
         found=pursue_wish,
     )
+    settlements = Settlements(store, clock)
     cancels = Cancels(
         account=account,
         venue=venue,
@@ -113,6 +115,8 @@ def house(
         chronicle=chronicle,
         sightings=sightings,
         resolver=resolver,
+        settlements=settlements,
+        stream_live=lambda: executions.state is FeedState.LIVE,
         clock=clock,
         tasks=tasks,
         installation_secret=store.installation_secret,
@@ -130,7 +134,6 @@ def house(
         tasks=tasks,
         telemetry=telemetry,
     )
-    settlements = Settlements(store, clock)
     desk = Desk(
         account=account,
         venue=venue,
@@ -155,6 +158,7 @@ def house(
         visibility=visibility,
         pursue_wishes=cancels.pursue_wishes,
     )
+    switch.venue_mode = lambda: executions.mode
     return House(
         account=account,
         venue=venue,

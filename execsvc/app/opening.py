@@ -6,20 +6,23 @@ doubts; the account counts as serving once nothing is in doubt any more (promise
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from execsvc.app.house import House
 from execsvc.app.overview import Phase
 from execsvc.domain import keycheck
 from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
-from execsvc.domain.order import LIVE, Seen, Status, VenueOrder
-from execsvc.ports import Clock, KeyCheck, Tasks
+from execsvc.domain.ids import OrderKey
+from execsvc.domain.order import LIVE, UNRESOLVED, Order, Seen, Status, VenueOrder
+from execsvc.ports import Clock, KeyCheck, OrderQuery, Tasks
 
 RECONCILE_MOST_S = 30.0  # then the account serves all the same, the doubts being told with it
 CHECK_EVERY_S = 3600.0
 CHECK_BAD_EVERY_S = 60.0  # a key found bad while running: a person mends it, or a proxy's doubled answers misled us
 CHECK_TIMEOUT_S = 10.0
 CHECK_AGAIN_S = 1.0
+PAST_S = 300.0  # what was done to orders longer ago costs nothing any more (kraken.md 3.2)
+PAST_PAGE, PAST_PAGES_MAX = 500, 20
 NOT_YET = Fault(
     Reason.VENUE_UNREACHABLE,
     "the account is not ready: its key has not been checked at the exchange yet; nothing was sent, try again",
@@ -64,6 +67,7 @@ class Opening:
         self._volatile_venue = volatile_venue
         self._looking = False
         self._bad = False
+        self._resumed = False
         house.switch.close(START, NOT_YET)
 
     async def open(self, timeout_s: float) -> int:
@@ -72,6 +76,7 @@ class Opening:
         Raises Busy or ProtocolBroken when the exchange does not answer (try again), Declined for a key not to be used.
         """
         house = self._house
+        await self._resume()
         check = await house.venue.check_key(self._clock.monotonic() + timeout_s)
         self._judge(check, at_start=True)
         if not house.catalog.ready:
@@ -93,6 +98,33 @@ class Opening:
         house.owner.confirmed(self._clock.monotonic())
         house.switch.open(START)
         return doubts
+
+    async def _resume(self) -> None:
+        """Once, before the first call: Kraken's counters go on from what earlier lives may have used."""
+        if self._resumed:
+            return
+        house = self._house
+        if self._volatile_venue:
+            house.venue.resume(None, looks_ran=False)
+        else:
+            unresolved = await house.store.in_status(house.account, UNRESOLVED)
+            looks_ran = any(order.status is Status.IN_DOUBT for order in unresolved)
+            house.venue.resume(await self._past(), looks_ran=looks_ran)
+        self._resumed = True
+
+    async def _past(self) -> tuple[Order, ...]:
+        """Orders of late, and those that are live, each once."""
+        house = self._house
+        found: dict[OrderKey, Order] = {}
+        query = OrderQuery(account=house.account, start_ns=self._clock.wall_ns() - int(PAST_S * 1e9), size=PAST_PAGE)
+        for _ in range(PAST_PAGES_MAX):
+            page = await house.store.page(query)
+            found |= {order.key: order for order in page}
+            if len(page) < PAST_PAGE:
+                break
+            query = replace(query, before=(page[-1].create_time_ns, page[-1].key))
+        found |= {order.key: order for order in await house.store.in_status(house.account, LIVE)}
+        return tuple(order for order in found.values() if order.status is not Status.NEVER_SENT)
 
     async def settled(self) -> bool:
         """Waits until the doubts found by `open` are settled, or for RECONCILE_MOST_S; then the account serves."""

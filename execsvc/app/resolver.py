@@ -27,7 +27,7 @@ from execsvc.telemetry import Spans, Telemetry
 CLOCK_UNCERTAINTY_S = 0.5  # kraken.md 2.2: REST Time has whole seconds; less where more is known
 CLOCK_MARGIN_S = 0.05
 ENTRY_MOST_S = 60.0  # no entry deadline lies further ahead, whatever a clock that was stepped says
-LOOK_AGAIN_S = (0.2, 0.4, 0.8, 1.5)
+LOOK_AGAIN_S = (0.2, 1.0, 3.0)
 LOOK_CLEAR_S = 1.0
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0
@@ -37,10 +37,14 @@ TRIPWIRES_MAX = 4096
 TRIPWIRE_LOOKS_MAX = 5
 
 
+BARRIER = "A later nonce of the key was accepted: the request can no longer get in."
+
+
 @dataclass
 class _Doubt:
     order: Order
     evidence: Evidence
+    since: float
     looks: int = 0
     next_look: float = 0.0
 
@@ -110,7 +114,7 @@ class Resolver:
             if entry_by is None:
                 entry_by = now + _left_s(order, self._clock.wall_ns()) + self._uncertainty_s()
             evidence = Evidence(entry_by + CLOCK_MARGIN_S, self._visibility.bound_s, barrier=barrier)
-            self._doubts[order.key] = _Doubt(order, evidence)
+            self._doubts[order.key] = _Doubt(order, evidence, now)
             self._none.clear()
             self._telemetry.in_doubt.add(1)
         self._wake.set()
@@ -191,21 +195,45 @@ class Resolver:
         """One sweep for every doubt that is due, then the verdicts."""
         now = self._clock.monotonic()
         due = [doubt for doubt in self._doubts.values() if doubt.next_look <= now]
+        if due:
+            due = list(self._doubts.values())  # one look for all costs no more than one for each
         try:
             still_open = [doubt for doubt in due if await self._unresolved(doubt)]
-            if not still_open:
-                return
-            with self._telemetry.span(Spans.RESOLVE, {"execsvc.sweeps": len(still_open)}):
-                wire_ids = frozenset(doubt.order.venue_client_id for doubt in still_open)
-                sighting = await self._venue.sweep(wire_ids, self._clock.monotonic() + SWEEP_TIMEOUT_S)
-            for doubt in still_open:
-                if doubt.order.venue_client_id in sighting.looked_for:
-                    await self._judge(doubt, sighting)
+            if still_open:
+                await self._look(still_open)
         except (Busy, Declined, ProtocolBroken) as failure:
             # A look that failed proves nothing: the same doubts are looked for again, a little later.
-            for doubt in due:
-                self._note(doubt, StepKind.SWEPT, f"A look failed and proves nothing: {failure.fault.message}.")
-                self._postpone(doubt, self._clock.monotonic())
+            self._looked_in_vain(due, failure.fault)
+
+    async def _look(self, doubts: list[_Doubt]) -> None:
+        now = self._clock.monotonic()
+        for doubt in doubts:
+            self._learn_barrier(doubt, self._venue.accepted_after(doubt.since))
+        with self._telemetry.span(Spans.RESOLVE, {"execsvc.sweeps": len(doubts)}):
+            wire_ids = frozenset(doubt.order.venue_client_id for doubt in doubts)
+            counts = any(_counts_from(doubt) <= now for doubt in doubts)
+            sighting = await self._venue.sweep(
+                wire_ids, now + SWEEP_TIMEOUT_S, counts=counts, since_ns=_since_ns(doubts)
+            )
+        for doubt in doubts:
+            wire_id = doubt.order.venue_client_id
+            if wire_id in sighting.looked_for or wire_id in sighting.found:
+                await self._judge(doubt, sighting)
+            else:
+                self._learn_barrier(doubt, sighting.barrier)
+                self._postpone(doubt, self._clock.monotonic(), doubt.evidence.counts_from)
+
+    def _looked_in_vain(self, doubts: list[_Doubt], fault: Fault) -> None:
+        now = self._clock.monotonic()
+        for doubt in doubts:
+            if fault.reason is not Reason.LOCAL_RATE_LIMITED or fault.retry_after_s is None:
+                self._note(doubt, StepKind.SWEPT, f"A look failed and proves nothing: {fault.message}.")
+                self._postpone(doubt, now)
+                continue
+            # The key's counter has no room: looks that count may use more of it than others.
+            since = _counts_from(doubt)
+            later = now + fault.retry_after_s
+            doubt.next_look = min(later, since) if since > now else later
 
     async def _unresolved(self, doubt: _Doubt) -> bool:
         """False, and the doubt closed, when another road (stream, late answer) has settled it meanwhile."""
@@ -232,13 +260,18 @@ class Resolver:
             case _:
                 assert_never(verdict)
 
+    def _learn_barrier(self, doubt: _Doubt, at: float | None) -> None:
+        """Any call of ours that began later and was answered proves as much as a look."""
+        if at is not None and doubt.evidence.barrier is None:
+            self._note(doubt, StepKind.BARRIER, BARRIER)
+            doubt.evidence = doubt.evidence.with_barrier(at)
+
     def _learn(self, doubt: _Doubt, sighting: Sighting) -> None:
         evidence = replace(doubt.evidence, visibility_s=self._visibility.bound_s)
         report = sighting.found.get(doubt.order.venue_client_id)
         took_ns = int((sighting.ended - sighting.began) * 1e9)
         if evidence.barrier is None:
-            text = "A later nonce of the key was accepted: the request can no longer get in."
-            self._note(doubt, StepKind.BARRIER, text)
+            self._note(doubt, StepKind.BARRIER, BARRIER)
         if report is not None:
             doubt.evidence = replace(evidence, found=report)
             self._note(doubt, StepKind.SWEPT, "Looked among open, then closed orders: it is there.", took_ns)
@@ -267,7 +300,8 @@ class Resolver:
             return
         kept = [each for each in self._tripwires if each.due > now]
         try:
-            sighting = await self._venue.sweep(frozenset(each.wire_id for each in due), now + SWEEP_TIMEOUT_S)
+            wire_ids = frozenset(each.wire_id for each in due)
+            sighting = await self._venue.sweep(wire_ids, now + SWEEP_TIMEOUT_S, counts=False)
             for each in due:
                 report = sighting.found.get(each.wire_id)
                 if report is not None:
@@ -298,6 +332,18 @@ class Resolver:
         if at is not None and at > now and later > at - LOOK_CLEAR_S:
             later = at  # a look just before the moment from which it counts would only delay the one that does
         doubt.next_look = later
+
+
+def _counts_from(doubt: _Doubt) -> float:
+    """When a look for it may use the points that are kept for looks: it counts, or brings the barrier that is missing."""
+    since = doubt.evidence.counts_from
+    return doubt.evidence.deadline if since is None else since
+
+
+def _since_ns(doubts: list[_Doubt]) -> int | None:
+    """When the first of them was written down; None where a row is too old to say."""
+    written = [doubt.order.attempt_time_ns for doubt in doubts]
+    return min(written) if all(written) else None
 
 
 def _left_s(order: Order, now_ns: int) -> float:

@@ -1,7 +1,7 @@
 """Pre-trade limits, checked before an intent is written: in this build the largest order notional.
 
-Missing or stale data refuses (promises.md P7). The figure is in US dollars; an order in another quote is valued over the
-live ticker of QUOTE/USD, a market order at the touch plus a slippage cap. The full set of controls is a later slice.
+Missing or stale data refuses (promises.md P7). The figure is in US dollars, as app/worth.py reckons it. The full set of
+controls is a later slice.
 """
 
 from dataclasses import dataclass
@@ -9,14 +9,11 @@ from decimal import Decimal
 
 from execsvc.app.catalog import Catalog
 from execsvc.app.feeds import Feeds
+from execsvc.app.worth import cents, in_dollars, worth
 from execsvc.domain import money
 from execsvc.domain.errors import ExecsvcError, Reason, refuse
 from execsvc.domain.instrument import Instrument
-from execsvc.domain.market import Side
 from execsvc.domain.order import OrderSpec
-
-SLIPPAGE_CAP = Decimal("1.01")
-DOLLARS = frozenset({"USD", "USDT", "USDC"})
 
 
 @dataclass(frozen=True)
@@ -39,9 +36,14 @@ class RiskDesk:
         limit = self._limits.max_order_notional
         if limit is None:
             return
-        notional = money.product(self._in_quote(instrument, spec), self._dollars_per(instrument.quote))
+        reckoned = worth(spec, self._feeds)
+        if reckoned is None:
+            raise _unpriced(instrument.symbol)
+        notional = in_dollars(reckoned.notional, instrument.quote, self._feeds)
+        if notional is None:
+            raise _unpriced(f"{instrument.quote}/USD")
         if notional > limit:
-            value = money.text(notional.quantize(Decimal("0.01")))
+            value = cents(notional)
             raise refuse(
                 Reason.RISK_REFUSED,
                 f"order notional {value} USD is above the limit of {money.text(limit)} USD; nothing was sent",
@@ -49,23 +51,6 @@ class RiskDesk:
                 value=value,
                 limit=money.text(limit),
             )
-
-    def _in_quote(self, instrument: Instrument, spec: OrderSpec) -> Decimal:
-        if spec.limit_price is not None:
-            return money.product(spec.limit_price, spec.base_quantity)
-        ticker = self._feeds.live_ticker(instrument.symbol)
-        touch = None if ticker is None else (ticker.ask_price if spec.side is Side.BUY else ticker.bid_price)
-        if touch is None:
-            raise _unpriced(instrument.symbol)
-        return money.product(money.product(touch, SLIPPAGE_CAP), spec.base_quantity)
-
-    def _dollars_per(self, quote: str) -> Decimal:
-        if quote in DOLLARS:
-            return Decimal(1)
-        ticker = self._feeds.live_ticker(f"{quote}/USD")
-        if ticker is None or ticker.ask_price is None:
-            raise _unpriced(f"{quote}/USD")
-        return ticker.ask_price
 
 
 def _unpriced(symbol: str) -> ExecsvcError:

@@ -12,7 +12,7 @@ from execsvc.app.chronicle import Chronicle
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.sightings import Sightings
-from execsvc.app.timing import Timing
+from execsvc.app.timing import Timing, clock_moved, clock_untrusted
 from execsvc.domain.errors import Busy, Fault
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.instrument import Instrument
@@ -37,6 +37,7 @@ from execsvc.ports import (
     Placement,
     PrivateVenue,
     RefusedByVenue,
+    Room,
     Store,
     Tasks,
     Unknown,
@@ -89,9 +90,14 @@ class Sender:
         """Why this process may send nothing now."""
         return self._owner.forbids()
 
-    def begin(self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument) -> Awaitable[Fresh | Known]:
-        """Makes the intent durable and sends it if it is new, whether or not the caller waits for that."""
-        return self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument))
+    def begin(
+        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room
+    ) -> Awaitable[Fresh | Known]:
+        """Makes the intent durable and sends it if it is new, whether or not the caller waits for that.
+
+        `room`, set aside for it at the venue, is used by the send or given back.
+        """
+        return self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument, room))
 
     async def replayed(self, order: Order) -> None:
         """The same id came in again: told in the order's story. One that nobody is sending is looked for from now on."""
@@ -111,14 +117,21 @@ class Sender:
             return replace(order, status=Status.IN_DOUBT)
 
     async def _begin_and_send(
-        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument
+        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room
     ) -> Fresh | Known:
         """Durable first; whoever's insert won sends, once."""
         entry_by = timing.arrived + timing.entry_delay_s
-        begun = await self._begin(key, spec, timing, entry_by)
-        if isinstance(begun, Fresh):
-            self._flying.add(key)
-            self._tasks.start(f"send {key}", self._send(begun.order, instrument, entry_by))
+        sending = False
+        written = self._clock.monotonic()
+        try:
+            begun = await self._begin(key, spec, timing, entry_by)
+            if isinstance(begun, Fresh):
+                self._flying.add(key)
+                self._tasks.start(f"send {key}", self._send(begun.order, instrument, entry_by, room, written))
+                sending = True
+        finally:
+            if not sending:
+                room.release()
         return begun
 
     async def _begin(self, key: OrderKey, spec: OrderSpec, timing: Timing, entry_by: float) -> Fresh | Known:
@@ -148,12 +161,27 @@ class Sender:
         self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "journal"})
         return begun
 
-    async def _send(self, order: Order, instrument: Instrument, by: float) -> None:
+    async def _send(self, order: Order, instrument: Instrument, by: float, room: Room, written: float) -> None:
         """Owned by the server: one POST, then the outcome is durable. Whatever cannot be recorded stays a doubt."""
+
+        def forbidden() -> Fault | None:
+            steady_s = self._clock.monotonic() - written
+            wall_s = (self._clock.wall_ns() - order.attempt_time_ns) / 1e9
+            return (
+                self._owner.forbids()
+                or clock_untrusted(self._venue.clock())
+                or clock_moved(steady_s=steady_s, wall_s=wall_s)
+            )
+
         began = self._clock.monotonic()
         try:
             placement = await self._venue.place(
-                order, instrument, by, forbidden=self._owner.forbids, note=lambda step: self._note(order, step)
+                order,
+                instrument,
+                by,
+                room=room,
+                forbidden=forbidden,
+                note=lambda step: self._note(order, step),
             )
             await self._record(order, placement, by)
         except Busy as failure:

@@ -5,11 +5,11 @@ the private stream or the resolver. A watch begins before the order is looked up
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Order
+from execsvc.domain.order import TERMINAL, Order
 from execsvc.ports import Clock, Journal, JournalEntry
 
 
@@ -28,9 +28,16 @@ class Watch:
 
     async def until_settled(self, order: Order, by: float) -> Order:
         """`order`, or what became of it: as soon as it is settled, at the latest at monotonic `by`."""
+        return await self._until(lambda newest: newest.is_settled, order, by)
+
+    async def until_ended(self, order: Order, by: float) -> Order:
+        """`order`, or what became of it: as soon as it is open no more, at the latest at monotonic `by`."""
+        return await self._until(lambda newest: newest.status in TERMINAL, order, by)
+
+    async def _until(self, reached: Callable[[Order], bool], order: Order, by: float) -> Order:
         with suppress(TimeoutError):
             async with self._clock.timeout_at(by):
-                while not self._newest(order).is_settled:
+                while not reached(self._newest(order)):
                     await self._news.wait()
                     self._news.clear()
         return self._newest(order)

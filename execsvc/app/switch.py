@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable
 
 from execsvc.domain.errors import Busy, Fault, Reason
+from execsvc.domain.market import VenueMode
 from execsvc.ports import Clock, Facts, Tasks
 
 HALT = "halt"
@@ -18,7 +19,7 @@ Alarm = Callable[[str], None]
 
 
 class Switch:
-    """The causes that keep one account's desk closed; the first in `ORDER` is told."""
+    """The causes that keep one account's desk closed; `venue_mode` is what the venue says of itself, set by the house."""
 
     def __init__(self, account: str, facts: Facts, clock: Clock, tasks: Tasks, alarm: Alarm) -> None:
         self._account = account
@@ -28,6 +29,7 @@ class Switch:
         self._alarm = alarm
         self._causes: dict[str, Fault] = {}
         self._halts = 0
+        self.venue_mode: Callable[[], VenueMode | None] = _unknown
 
     def __repr__(self) -> str:
         return f"<Switch {self._account} {'closed by ' + ', '.join(self._causes) if self._causes else 'open'}>"
@@ -36,6 +38,10 @@ class Switch:
     def closed_because(self) -> Fault | None:
         """Why no order is taken; a halt outranks what passes by itself. None: orders are taken."""
         return self._causes.get(HALT) or next(iter(self._causes.values()), None)
+
+    def refusal(self, *, post_only: bool) -> Fault | None:
+        """Why such an order is not taken: a cause of ours, else the mode of the whole venue. Cancels do not ask."""
+        return self.closed_because or mode_fault(self.venue_mode(), post_only=post_only)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -88,3 +94,19 @@ def _halted(account: str, halt_id: str, what: str) -> Fault:
         f"(look at the account, then start once with EXECSVC_CLEAR_HALT={halt_id})",
         {"mode": "CANCEL_ONLY", "scope": account, "comment": what, "id_used": "false"},
     )
+
+
+def mode_fault(mode: VenueMode | None, *, post_only: bool) -> Fault | None:
+    """Why the whole venue takes no such order now; cancels are not asked. None where its mode is not known."""
+    if mode in {None, VenueMode.ONLINE} or (mode is VenueMode.POST_ONLY and post_only):
+        return None
+    takes = "post-only orders" if mode is VenueMode.POST_ONLY else "no new orders"
+    return Fault(
+        Reason.INSTRUMENT_STATUS,
+        f"Kraken is in {mode.value} mode and takes {takes}; nothing was sent",
+        {"status": mode.value.upper()},
+    )
+
+
+def _unknown() -> VenueMode | None:
+    return None

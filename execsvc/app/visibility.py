@@ -101,7 +101,7 @@ class Visibility:
         while self._clock.monotonic() - answered < 2 * self.bound_s:
             asked = self._clock.monotonic()
             try:
-                sighting = await self._venue.sweep(frozenset({wire_id}), asked + PROBE_TIMEOUT_S)
+                sighting = await self._venue.sweep(frozenset({wire_id}), asked + PROBE_TIMEOUT_S, counts=False)
             except (Busy, Declined, ProtocolBroken):
                 return  # no answer is no lag
             if not self._owner.held_since(answered):

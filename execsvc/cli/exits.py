@@ -50,6 +50,7 @@ _ORDER = "execsvc order get {id}"
 _STATUS = "execsvc status"
 _HELP = "execsvc {verb} --help"
 _OPEN = "execsvc order list --open"
+_LIMITS = "execsvc limits {symbol}"
 
 BY_REASON: Mapping[str, Row] = {
     "INVALID_REQUEST": Row(USAGE, "validation", "stop", _HELP),
@@ -68,7 +69,7 @@ BY_REASON: Mapping[str, Row] = {
     "VENUE_DEADLINE_ELAPSED": Row(CONFLICT, "api", "retry", _STATUS),
     "ORDER_IN_DOUBT": Row(CONFLICT, "unknown_outcome", "stop", _ORDER),
     "RESUME_TOKEN_EXPIRED": Row(CONFLICT, "validation", "stop", _OPEN),
-    "RISK_REFUSED": Row(LIMITED, "risk", "stop", _STATUS),
+    "RISK_REFUSED": Row(LIMITED, "risk", "stop", _LIMITS),
     "TRADING_HALTED": Row(LIMITED, "risk", "stop", _STATUS),
     "INSUFFICIENT_FUNDS": Row(REFUSED, "api", "stop", "execsvc balances"),
     "MARGIN_REFUSED": Row(REFUSED, "api", "stop", "execsvc balances"),
@@ -80,8 +81,8 @@ BY_REASON: Mapping[str, Row] = {
     "VENUE_CREDENTIALS_REJECTED": Row(CONFIG, "config", "stop", _STATUS),
     "VENUE_PERMISSION_MISSING": Row(CONFIG, "config", "stop", _STATUS),
     "VENUE_ACCOUNT_RESTRICTED": Row(REFUSED, "api", "stop", _STATUS),
-    "LOCAL_RATE_LIMITED": Row(THROTTLED, "rate_limit", "retry", _OPEN),
-    "VENUE_RATE_LIMITED": Row(THROTTLED, "rate_limit", "retry", _STATUS),
+    "LOCAL_RATE_LIMITED": Row(THROTTLED, "rate_limit", "retry", _LIMITS),
+    "VENUE_RATE_LIMITED": Row(THROTTLED, "rate_limit", "retry", _LIMITS),
     "VENUE_ORDER_LIMIT": Row(THROTTLED, "rate_limit", "stop", _OPEN),
     "CALLER_QUOTA": Row(THROTTLED, "rate_limit", "retry", _STATUS),
     "TOO_MANY_STREAMS": Row(THROTTLED, "rate_limit", "stop", _STATUS),

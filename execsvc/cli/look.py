@@ -17,7 +17,7 @@ from execsvc.cli.options import Account, Output, Symbol, Target, Timeout, comple
 from execsvc.cli.output import Form, coloured, form_for, note, put_json, put_pairs, put_rows
 
 if TYPE_CHECKING:
-    from execsvc_client import Client, ServerInfo, VenueStatus
+    from execsvc_client import Client, LaneHealth, ServerInfo, VenueStatus
 
 HEALTH_TIMEOUT = 3.0
 
@@ -132,8 +132,18 @@ def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
     for account in venue.accounts:
         doubt = f", {account.in_doubt_count} in doubt" if account.in_doubt_count else ""
         pairs.append((f"account {account.account}", f"private feed {account.private_feed.name}{doubt}"))
+        if account.locked_out_until is not None:
+            pairs.append(("  locked out", f"by Kraken until {account.locked_out_until:%H:%M:%S} UTC"))
+        pairs += [(f"  lane {lane.lane}", _lane(lane)) for lane in account.lanes if lane.breaker.name != "CLOSED"]
         pairs += [("  problem", problem) for problem in account.problems]
     put_pairs(pairs)
+
+
+def _lane(lane: "LaneHealth") -> str:
+    """A lane that is not simply open to calls."""
+    until = "" if lane.blocked_until is None else f" until {lane.blocked_until:%H:%M:%S} UTC"
+    waiting = f", {lane.queue_depth} waiting" if lane.queue_depth else ""
+    return f"breaker {lane.breaker.name}{until}{waiting}"
 
 
 # --- market and money --------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,16 @@ from execsvc.cli.output import coloured, note
 if TYPE_CHECKING:
     from execsvc.compose import Companion, Ready
     from execsvc.paper.options import PaperOptions
+
+
+class Tier(Enum):
+    """Verification tiers of an account at Kraken, and one that no account has."""
+
+    STARTER = "starter"
+    INTERMEDIATE = "intermediate"
+    PRO = "pro"
+    UNLIMITED = "unlimited"
+
 
 STARTED = time.monotonic()  # as early as this file can tell
 
@@ -150,6 +161,9 @@ def paper(
         int | None, typer.Option("--control-port", min=0, max=65535, help="Port for faults, clock and ledger.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same market.")] = 42,
+    tier: Annotated[
+        Tier, typer.Option("--tier", help="Rate limits of this verification tier; unlimited for load tests.")
+    ] = Tier.INTERMEDIATE,
     print_env: Annotated[
         bool, typer.Option("--print-env", help="Print addresses and keys as KEY=value, then an empty line.")
     ] = False,
@@ -159,7 +173,7 @@ def paper(
 
     from execsvc.paper.options import PaperOptions
 
-    options = PaperOptions(port=port, control_port=control_port, seed=seed)
+    options = PaperOptions(port=port, control_port=control_port, seed=seed, tier=tier.value)
     try:
         asyncio.run(_exchange(options, print_env=print_env))
     except OSError as problem:

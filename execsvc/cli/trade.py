@@ -5,8 +5,8 @@ looked up; a fate that is not known in time is exit code 8 and never looks like 
 """
 
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,9 +15,10 @@ import typer
 from execsvc.cli.exits import BAD_USAGE, OUTCOME_UNKNOWN, Stopped
 from execsvc.cli.options import Account, Output, Symbol, Target, Timeout, Yes, help_without_verb, permit, talk
 from execsvc.cli.output import Form, form_for, note, put_json, put_pairs, put_rows
+from execsvc.cli.plan import put_plan
 
 if TYPE_CHECKING:
-    from execsvc_client import Client, InDoubt, Order, OrderOptions, Placed
+    from execsvc_client import Client, InDoubt, Order, OrderOptions, Placed, Preview
 
 Quantity = Annotated[str, typer.Option("--qty", help="How much, in base units: 0.001.")]
 Limit = Annotated[str | None, typer.Option("--limit", metavar="PRICE", help="Limit price; without it a market order.")]
@@ -28,6 +29,7 @@ ClientOrderId = Annotated[
     typer.Option("--client-order-id", metavar="ID", help="Id of this intent; made when absent. Same id, one order."),
 ]
 Label = Annotated[str, typer.Option("--label", help="Your tag, up to 64 characters.")]
+Plan = Annotated[bool, typer.Option("--plan", help="Say what it would do, and place nothing.")]
 Wait = Annotated[float, typer.Option("--wait", min=0.5, max=600, help="Seconds to wait for a definite state.")]
 
 order = typer.Typer(
@@ -53,7 +55,7 @@ class _Wish:
 def _placing(side: Literal["buy", "sell"], help_text: str) -> Callable[..., None]:
     """The verb of one side; both take the same."""
 
-    def place(
+    def place(  # noqa: PLR0913 - each is a word of the command line
         symbol: Symbol,
         *,
         qty: Quantity,
@@ -63,6 +65,7 @@ def _placing(side: Literal["buy", "sell"], help_text: str) -> Callable[..., None
         client_order_id: ClientOrderId = "",
         label: Label = "",
         wait: Wait = 10.0,
+        plan: Plan = False,
         yes: Yes = False,
         account: Account = "",
         target: Target = "",
@@ -76,10 +79,34 @@ def _placing(side: Literal["buy", "sell"], help_text: str) -> Callable[..., None
             "label": label,
         }
         wish = _Wish(symbol, side, qty, limit, wait, options)
+        if plan:
+            raise typer.Exit(put_plan(talk(target, lambda client: _planned(client, wish), account=account), side, form))
         _put_placed(talk(target, lambda client: _place(client, wish, yes=yes), account=account), form)
 
     place.__doc__ = help_text
     return place
+
+
+async def _planned(client: "Client", wish: _Wish) -> "Preview":
+    """What placing it would say; nobody is asked for leave, since nothing changes."""
+    with _as_usage():
+        return await client.preview(
+            wish.symbol,
+            wish.side,
+            quantity=wish.quantity,
+            limit_price=wish.limit_price,
+            market=wish.limit_price is None,
+            **wish.options,
+        )
+
+
+@contextmanager
+def _as_usage() -> Iterator[None]:
+    """What the client refuses before anything is sent was mistyped."""
+    try:
+        yield
+    except (TypeError, ValueError) as mistake:
+        raise Stopped(BAD_USAGE, str(mistake)) from None
 
 
 async def _place(client: "Client", wish: _Wish, *, yes: bool) -> "Placed":
@@ -91,7 +118,7 @@ async def _place(client: "Client", wish: _Wish, *, yes: bool) -> "Placed":
     note(f"client order id  {intent}")
     options: OrderOptions = {**wish.options, "client_order_id": intent, "timeout": wish.wait}
     by = time.monotonic() + wish.wait
-    try:
+    with _as_usage():
         result = await client.place(
             wish.symbol,
             wish.side,
@@ -100,8 +127,6 @@ async def _place(client: "Client", wish: _Wish, *, yes: bool) -> "Placed":
             market=wish.limit_price is None,
             **options,
         )
-    except (TypeError, ValueError) as mistake:
-        raise Stopped(BAD_USAGE, str(mistake)) from None
     return await _resolved(result, by - time.monotonic()) if isinstance(result, InDoubt) else result
 
 

@@ -13,19 +13,23 @@ from execsvc.app.catalog import Catalog
 from execsvc.app.explain import Explain
 from execsvc.app.feeds import STALENESS_BOUND_S, Feeds
 from execsvc.app.house import House, Terms, house
+from execsvc.app.limits import AccountLimits
 from execsvc.app.market import MarketData
 from execsvc.app.opening import KeyTerms, Opening
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import About, Overview, Phase
 from execsvc.app.owner import TENURE_S
+from execsvc.app.preview import Preview
 from execsvc.app.retention import Keep, Retention
 from execsvc.app.risk import Limits, RiskDesk
+from execsvc.app.timing import clock_untrusted
 from execsvc.compose.parts import Parts
 from execsvc.compose.venue import VenueAccess
 from execsvc.domain import money
 from execsvc.kraken.nonce import BLOCK_SIZE
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.kraken.public import KrakenPublic
+from execsvc.kraken.rates import Counting
 from execsvc.kraken.rest import LATE_REPLY_S, TRADE_PATIENCE_S
 from execsvc.ports import Store
 from execsvc.settings import Mode, Settings
@@ -45,6 +49,8 @@ class Rooms:
     feed: OrderFeed
     reads: AccountReads
     explain: Explain
+    limits: AccountLimits
+    preview: Preview
     retention: Retention
 
 
@@ -54,12 +60,14 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
     public, private = _venues(settings, parts, store, access)
     catalog = Catalog(public, clock)
     feeds = Feeds(public, clock, tasks, telemetry)
+    limits = Limits(settings.max_order_notional)
+    risk = RiskDesk(limits, catalog, feeds)
     built = house(
         account=ACCOUNT,
         venue=private,
         store=store,
         catalog=catalog,
-        risk=RiskDesk(Limits(settings.max_order_notional), catalog, feeds),
+        risk=risk,
         clock=clock,
         tasks=tasks,
         telemetry=telemetry,
@@ -93,13 +101,32 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
         overview=overview,
         market=MarketData(public, catalog, feeds),
         feed=OrderFeed(ACCOUNT, store, store.journal_id, clock),
-        reads=AccountReads(ACCOUNT, private, store, catalog),
+        reads=AccountReads(
+            account=ACCOUNT,
+            venue=private,
+            journal=store,
+            catalog=catalog,
+            executions=built.executions,
+            clock=clock,
+        ),
         explain=Explain(
             desk=built.desk,
             journal=store,
             chronicle=built.chronicle,
             clock=clock,
             awaited=built.resolver.awaited,
+        ),
+        limits=AccountLimits(private.rates, catalog, limits, clock),
+        preview=Preview(
+            catalog=catalog,
+            feeds=feeds,
+            risk=risk,
+            limits=limits,
+            rates=private.rates,
+            clock=clock,
+            closed_because=lambda: (
+                built.switch.closed_because or built.owner.forbids() or clock_untrusted(private.clock())
+            ),
         ),
         retention=Retention(ACCOUNT, store, clock, Keep(settings.retention_days, settings.id_retention_days)),
     )
@@ -130,8 +157,8 @@ def _venues(settings: Settings, parts: Parts, store: Store, access: VenueAccess)
         nonces=store,
         tasks=parts.tasks,
         telemetry=parts.telemetry,
-        names=public.names,
-        venue_time=public.venue_time,
+        public=public,
+        counting=Counting(settings.tier, settings.caller_weights, settings.rest_costs),
         deadline_floor_s=settings.deadline_floor_s,
     )
     return public, private

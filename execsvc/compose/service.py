@@ -15,6 +15,7 @@ from execsvc import __version__
 from execsvc.app.catalog import Catalog
 from execsvc.app.overview import Overview, Phase
 from execsvc.compose.account import AccountStart
+from execsvc.compose.gauges import watch_rates
 from execsvc.compose.outcome import PaperFacts, Ready, StartRefused, Stop
 from execsvc.compose.parts import Parts, open_store
 from execsvc.compose.rooms import ACCOUNT, Rooms, rooms
@@ -68,6 +69,7 @@ async def service(settings: Settings, parts: Parts, stop: Stop) -> AsyncIterator
         access = await venue_access(settings, parts, stack)
         stack.push_async_callback(parts.tasks.close)
         built = rooms(settings, parts, store, access)
+        watch_rates(parts.telemetry, built.house.venue)
         services = _services(settings, parts, built)
         await _first_tables(services.market.catalog, parts)
         parts.tasks.supervise("catalog", services.market.catalog.keep_fresh)
@@ -83,6 +85,8 @@ async def service(settings: Settings, parts: Parts, stop: Stop) -> AsyncIterator
 def _services(settings: Settings, parts: Parts, built: Rooms) -> Services:
     return Services(
         desk=built.house.desk,
+        preview=built.preview,
+        limits=built.limits,
         explain=built.explain,
         orders=built.feed,
         account=built.reads,

@@ -57,13 +57,15 @@ CANCEL_ORDER = Endpoint("/0/private/CancelOrder", Effect.CANCEL, Rank.CANCEL)
 SWEEP_OPEN = Endpoint("/0/private/OpenOrders", rank=Rank.RESOLVE)
 SWEEP_CLOSED = Endpoint("/0/private/ClosedOrders", rank=Rank.RESOLVE)
 QUERY_ORDERS = Endpoint("/0/private/QueryOrders")
+RECONCILE = Endpoint("/0/private/QueryOrders", rank=Rank.RESOLVE)
 BALANCE_EX = Endpoint("/0/private/BalanceEx")
 TRADES_HISTORY = Endpoint("/0/private/TradesHistory")
-API_KEY_INFO = Endpoint("/0/private/GetApiKeyInfo")
-WEBSOCKETS_TOKEN = Endpoint("/0/private/GetWebSocketsToken")
+# The stream makes looks needless, the key's check comes before all: both may use what reads leave.
+API_KEY_INFO = Endpoint("/0/private/GetApiKeyInfo", rank=Rank.RESOLVE)
+WEBSOCKETS_TOKEN = Endpoint("/0/private/GetWebSocketsToken", rank=Rank.RESOLVE)
 
 ALL = (
     TIME, SYSTEM_STATUS, ASSETS, ASSET_PAIRS, TICKER, DEPTH, OHLC, TRADES,
-    ADD_ORDER, CANCEL_ORDER, SWEEP_OPEN, SWEEP_CLOSED, QUERY_ORDERS, BALANCE_EX, TRADES_HISTORY, API_KEY_INFO,
+    ADD_ORDER, CANCEL_ORDER, SWEEP_OPEN, SWEEP_CLOSED, QUERY_ORDERS, RECONCILE, BALANCE_EX, TRADES_HISTORY, API_KEY_INFO,
     WEBSOCKETS_TOKEN,
 )  # fmt: skip

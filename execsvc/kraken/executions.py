@@ -6,16 +6,19 @@ things stand (promises.md section 6). Fills go by Kraken's exec_id, the same id 
 """
 
 from collections import OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
 from execsvc.domain.account import AssetAmount, Fill
-from execsvc.domain.market import Beat, EventTimes, LinkUp
+from execsvc.domain.market import Beat, EventTimes, LinkUp, ModeSeen
 from execsvc.domain.order import Status, VenueOrder
 from execsvc.kraken import wire
 from execsvc.kraken.decode import SIDES, client_id
+from execsvc.kraken.feed import MODES
 from execsvc.kraken.figures import figure, positive, stamp_ns
 from execsvc.kraken.names import Names
 from execsvc.kraken.pulse import Pulse
@@ -30,12 +33,39 @@ _STATUS = {
     "canceled": Status.CANCELLED,
     "expired": Status.EXPIRED,
 }
+_ENDED = frozenset({"filled", "canceled", "expired"})
 _OPENING = frozenset({"pending_new", "new"})
 _TRADE = "trade"
 _CHANNEL = "executions"
 
 _frame = wire.decoder(wire.Frame)
 _rows = wire.decoder(list[wire.ExecutionData])
+_ack = wire.decoder(wire.AckResult)
+_statuses = wire.decoder(list[wire.StatusData])
+
+
+class Counts(Protocol):
+    """Who keeps count of what Kraken counts: every open order of the account, and its own figures."""
+
+    def seen(self, symbol: str, order_id: str, *, is_open: bool) -> None:
+        """An order is open, or is open no more."""
+        ...
+
+    def all_open(self, orders: Iterable[tuple[str, str]], since: float) -> None:
+        """All open orders that there were at some moment after monotonic `since`: symbol and order id."""
+        ...
+
+    def link(self, which: object | None) -> None:
+        """The connection that tells from now on; None: none does."""
+        ...
+
+    def told(self, symbol: str, level: Decimal) -> None:
+        """The trading counter of a pair, as Kraken counts it."""
+        ...
+
+    def told_maximum(self, maximum: int) -> None:
+        """How far that counter may go."""
+        ...
 
 
 @dataclass
@@ -46,16 +76,21 @@ class _Known:
 
 
 class ExecutionsSession:
-    """One connection's worth of private stream. The token is used once and never shown."""
+    """One connection's worth of private stream. The token is never shown; `used` hears when Kraken has spoken of it."""
 
-    def __init__(self, *, token: str, account: str, names: Names, pulse: Pulse) -> None:
+    def __init__(
+        self, *, token: str, account: str, names: Names, pulse: Pulse, counts: Counts, used: Callable[[], None]
+    ) -> None:
         self._token = token
         self._account = account
         self._names = names
         self._pulse = pulse
+        self._counts = counts
+        self._used = used
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._sequence: int | None = None
         self._asked = False
+        self._asked_at = 0.0
         self._told_up = False
         self._snapshot_seen = False
         self.ended = ""
@@ -66,6 +101,7 @@ class ExecutionsSession:
     def opened(self, now: float, wall_ns: int) -> list[PrivateEvent]:  # noqa: ARG002  the port of sessions hands both clocks
         """The connection stands; the link counts as up once Kraken accepts the subscription."""
         self._pulse.opened(now)
+        self._counts.link(self)
         return []
 
     def due(self, now: float, wall_ns: int) -> list[str]:
@@ -73,9 +109,13 @@ class ExecutionsSession:
         texts = self._pulse.due(now, wall_ns)
         if not self._asked:
             self._asked = True
+            self._asked_at = now
             params = {"channel": _CHANNEL, "token": self._token, "snap_orders": True, "snap_trades": True}
+            params["ratecounter"] = True
             texts.append(msgspec.json.encode({"method": "subscribe", "params": params, "req_id": 1}).decode())
         self.ended = self.ended or self._pulse.silent(now)
+        if self.ended:
+            self._counts.link(None)
         return texts
 
     def next_timer(self, now: float) -> float:
@@ -88,6 +128,9 @@ class ExecutionsSession:
         self._pulse.heard(frame, now, wall_ns)
         if frame.method == "subscribe":
             return self._answered(frame, wall_ns)
+        if frame.channel == "status":
+            modes = (MODES.get(row.system) for row in _statuses(frame.data))
+            return [*(ModeSeen(mode) for mode in modes if mode is not None), Beat(wall_ns)]
         if frame.channel != _CHANNEL:
             return [Beat(wall_ns)]
         if self._sequence is not None and frame.sequence != self._sequence + 1:
@@ -102,9 +145,13 @@ class ExecutionsSession:
         return events or [Beat(wall_ns)]
 
     def _answered(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+        self._used()
         if not frame.success:
             self.ended = f"Kraken refuses the private stream: {frame.error}"
             return []
+        told = _ack(frame.result).maxratecount if bytes(frame.result) else None
+        if told is not None:
+            self._counts.told_maximum(int(told))
         return self._up(wall_ns) or [Beat(wall_ns)]
 
     def _up(self, wall_ns: int) -> list[PrivateEvent]:
@@ -117,10 +164,14 @@ class ExecutionsSession:
         orders = [event for row in rows if row.exec_type != _TRADE for event in self._row(row, wall_ns)]
         trades = sorted((row for row in rows if row.exec_type == _TRADE and row.side and row.symbol), key=_at)
         fills = [event for row in trades for event in self._row(row, wall_ns)]
+        open_now = (row.order_id for row in rows if row.exec_type != _TRADE)
+        named = [(self._symbol(order_id), order_id) for order_id in open_now if self._symbol(order_id)]
+        self._counts.all_open(named, self._asked_at)
         return [OrdersSnapshot(tuple(event.report for event in orders)), *fills]
 
     def _row(self, row: wire.ExecutionData, wall_ns: int) -> list[ExecutionSeen]:
         known = self._remember(row)
+        self._count(row)
         status = _STATUS.get(row.order_status) or _STATUS.get(row.exec_type)
         if status is None and row.exec_type != _TRADE:
             return []  # amended, restated, a trigger moved: nothing that this build's orders have
@@ -139,6 +190,19 @@ class ExecutionsSession:
         if status in {Status.FILLED, Status.CANCELLED, Status.EXPIRED} and fill is None:
             self._known.pop(row.order_id, None)
         return [ExecutionSeen(report, fill)]
+
+    def _symbol(self, order_id: str) -> str:
+        known = self._known.get(order_id)
+        return "" if known is None else self._names.symbol(known.symbol) or known.symbol
+
+    def _count(self, row: wire.ExecutionData) -> None:
+        """A trade that fills an order whole is followed by the row that ends it."""
+        symbol = self._symbol(row.order_id)
+        ended = row.order_status in _ENDED or row.exec_type in _ENDED
+        if self._snapshot_seen and row.exec_type != _TRADE:
+            self._counts.seen(symbol, row.order_id, is_open=not ended)
+        if row.ratecounter is not None and symbol:
+            self._counts.told(symbol, row.ratecounter)
 
     def _remember(self, row: wire.ExecutionData) -> _Known:
         known = self._known.setdefault(row.order_id, _Known())

@@ -36,6 +36,9 @@ class Alarm(Enum):
     KEY_REFUSED = "key_refused"
     LOCKED_OUT = "locked_out"
     NONCE = "nonce"
+    RATE = "rate"  # the key's call counter is full
+    THROTTLED = "throttled"  # too many calls at once: none but cancels before the stamp
+    ENGINE = "engine"  # the pair's trading counter is full
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Verdict:
     fault: Fault
     wait_s: float | None = None
     alarm: Alarm | None = None
+    answered: bool = True  # Kraken itself, or its edge, has spoken: what the call costs is counted by now
 
 
 @dataclass(frozen=True)
@@ -89,10 +93,12 @@ TABLE: tuple[Row, ...] = (
     Row(_NONCE_TEXT, _R.VENUE_UNREACHABLE, "Kraken refused the nonce",
         read=Move.RENONCE, order=Move.DOUBT, cancel=Move.RENONCE, alarm=Alarm.NONCE),
     *_rows("EAPI:Rate limit exceeded|EGeneral:Too many requests|EAuth:Rate limit exceeded|EAuth:Too many requests|"
-           "Exceeded msg rate", _R.VENUE_RATE_LIMITED, "Kraken's rate limit was met", read=Move.AGAIN, wait_s=RATE_WAIT_S),
-    Row("EService:Throttled", _R.VENUE_RATE_LIMITED, "Kraken throttles the key", read=Move.AGAIN, wait_s=RATE_WAIT_S),
+           "Exceeded msg rate", _R.VENUE_RATE_LIMITED, "Kraken's rate limit was met", read=Move.AGAIN, wait_s=RATE_WAIT_S,
+           alarm=Alarm.RATE),
+    Row("EService:Throttled", _R.VENUE_RATE_LIMITED, "Kraken throttles the key", read=Move.AGAIN, wait_s=RATE_WAIT_S,
+        alarm=Alarm.THROTTLED),
     *_rows("EOrder:Rate limit exceeded|EOrder:Domain rate limit exceeded", _R.VENUE_RATE_LIMITED,
-           "Kraken's trading counter is full", read=Move.AGAIN, wait_s=ENGINE_WAIT_S),
+           "Kraken's trading counter is full", read=Move.AGAIN, wait_s=ENGINE_WAIT_S, alarm=Alarm.ENGINE),
     Row("EGeneral:Temporary lockout", _R.VENUE_LOCKED_OUT, "Kraken has locked the key out for about 15 minutes",
         order_reason=_R.NOT_PLACED, wait_s=LOCKOUT_S, alarm=Alarm.LOCKED_OUT),
     *_rows("EGeneral:Permission denied|EAPI:Permission denied|EAccount:Invalid permissions",
@@ -136,7 +142,8 @@ TABLE: tuple[Row, ...] = (
            read=Move.AGAIN, order_reason=_R.NOT_PLACED),
 )  # fmt: skip
 UNKNOWN_TEXT = Row("", _R.VENUE_ERROR, "Kraken said something unknown", order=Move.DOUBT)
-EDGE_LIMIT = Row("", _R.VENUE_RATE_LIMITED, "Kraken's edge turned the call away", read=Move.AGAIN, wait_s=RATE_WAIT_S)
+EDGE_LIMIT = Row("", _R.VENUE_RATE_LIMITED, "Kraken's edge turned the call away", read=Move.AGAIN, wait_s=RATE_WAIT_S,
+                 alarm=Alarm.RATE)  # fmt: skip
 NO_ANSWER = Row("", _R.VENUE_UNREACHABLE, "no readable answer came from Kraken", read=Move.AGAIN, order=Move.DOUBT)
 NOT_SENT = Row("", _R.VENUE_UNREACHABLE, "Kraken cannot be reached", read=Move.AGAIN)
 
@@ -172,17 +179,18 @@ def of_status(status: int, effect: Effect, retry_after: str = "") -> Verdict | N
         return None
     row = EDGE_LIMIT if status in _EDGE_STATUSES else NO_ANSWER
     wait_s = min(float(retry_after), THROTTLE_MOST_S) if retry_after.isdecimal() else row.wait_s  # seconds
-    return _verdict(row, effect, f"HTTP {status}", wait_s)
+    return replace(_verdict(row, effect, f"HTTP {status}", wait_s), answered=row is EDGE_LIMIT)
 
 
 def of_unreadable(effect: Effect, why: str) -> Verdict:
     """The verdict on a body that is no answer of Kraken's."""
-    return _verdict(NO_ANSWER, effect, why, None)
+    return replace(_verdict(NO_ANSWER, effect, why, None), answered=False)
 
 
 def of_transport(failure: NotSentError | ReplyLostError, effect: Effect) -> Verdict:
     """The verdict on a connection that failed."""
-    return _verdict(NOT_SENT if isinstance(failure, NotSentError) else NO_ANSWER, effect, str(failure), None)
+    row = NOT_SENT if isinstance(failure, NotSentError) else NO_ANSWER
+    return replace(_verdict(row, effect, str(failure), None), answered=False)
 
 
 def says_nonce(fault: Fault) -> bool:

@@ -37,7 +37,7 @@ RESYNCS_MAX = 3  # in a window: after that the symbol is asked for at a slower p
 RESYNCS_WINDOW_S = 60.0
 RESYNC_PAUSE_S = 5.0
 
-_MODES = {mode.value: mode for mode in VenueMode}
+MODES = {mode.value: mode for mode in VenueMode}
 
 _frame = wire.decoder(wire.Frame)
 _ack = wire.decoder(wire.AckResult)
@@ -120,7 +120,7 @@ class FeedSession:
         if frame.channel == "ticker":
             return self._on_tickers(frame, wall_ns)
         if frame.channel == "status":
-            modes = (_MODES.get(row.system) for row in _statuses(frame.data))
+            modes = (MODES.get(row.system) for row in _statuses(frame.data))
             return [ModeSeen(mode) for mode in modes if mode is not None]
         if frame.method in {"subscribe", "unsubscribe"} or frame.error:
             return self._on_answer(frame, now)

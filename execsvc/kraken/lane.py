@@ -1,153 +1,144 @@
 """One lane per key: what is signed goes out one at a time, in the order of its nonces (promises.md section 5).
 
-Cancels first, then trades, resolving, reads; first come, first served within a class; a resolve step that waited a second
-goes before trades, or a flood of orders would keep doubts open, and the steps of one look wait that second once. A call that
-gets no answer holds the lane for its patience only; then the next one overtakes it over another connection, and the late
-one's nonce is dead. `LaneQueue` decides
-purely; `Lane` carries it out. Nonces and signatures are taken by whoever holds the lane (rest.py).
+A call that gets no answer holds the lane for its patience only; then the next one overtakes it over another connection, and
+the late one's nonce is dead. Who goes next is decided by lanequeue.py, what keeps everybody waiting by breaker.py; nonces and
+signatures are taken by whoever holds the lane (rest.py).
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from decimal import Decimal
+from types import MappingProxyType
 
 from execsvc.domain.errors import Fault, Reason, error_of
+from execsvc.kraken.breaker import LANE_OF, LANES, Breaker
+from execsvc.kraken.counters import LATE_COUNT_S, Charge, Counter
 from execsvc.kraken.endpoints import Effect, Rank
+from execsvc.kraken.lanequeue import Fate, LaneQueue, Ticket
 from execsvc.kraken.retry import timed_out
 from execsvc.ports import Clock, LaneState
 
-DEPTH_MAX = 256  # of a class: a flood of reads never takes a cancel's place
-AGEING_S = 1.0
 PATIENCE_S = 2.0
 PATIENCE_BEFORE_CANCEL_S = 0.5
-
-
-@dataclass(eq=False)
-class Ticket:
-    """One call's place: waiting, then holding."""
-
-    rank: Rank
-    since: float
-    granted: bool = False
-    overtaken: bool = False  # its patience ran out: a later nonce may have arrived before its own
-    turn: "asyncio.Future[None] | None" = None
-
-
-class LaneQueue:
-    """Who waits, and who goes next. Pure: no clock, no future."""
-
-    def __init__(self, *, depth_max: int = DEPTH_MAX, ageing_s: float = AGEING_S) -> None:
-        self._waiting: dict[Rank, deque[Ticket]] = {rank: deque() for rank in Rank}
-        self._depth_max = depth_max
-        self._ageing_s = ageing_s
-
-    def __repr__(self) -> str:
-        return f"<LaneQueue {' '.join(f'{rank.name.lower()}={len(self._waiting[rank])}' for rank in Rank)}>"
-
-    def __len__(self) -> int:
-        return sum(len(waiting) for waiting in self._waiting.values())
-
-    def __iter__(self) -> Iterator[Ticket]:
-        return (ticket for rank in Rank for ticket in tuple(self._waiting[rank]))
-
-    def depth(self, rank: Rank) -> int:
-        """How many wait in the class."""
-        return len(self._waiting[rank])
-
-    def full(self, rank: Rank) -> bool:
-        """Whether the class takes no more."""
-        return len(self._waiting[rank]) >= self._depth_max
-
-    def push(self, ticket: Ticket) -> None:
-        """Last in its class."""
-        self._waiting[ticket.rank].append(ticket)
-
-    def remove(self, ticket: Ticket) -> None:
-        """Forgets one that waits; no error when it does not."""
-        with suppress(ValueError):
-            self._waiting[ticket.rank].remove(ticket)
-
-    def pick(self, now: float) -> Ticket | None:
-        """Who goes next; it stays in the queue until removed."""
-        resolving = self._waiting[Rank.RESOLVE]
-        aged = any(now - ticket.since >= self._ageing_s for ticket in resolving)
-        order = (Rank.CANCEL, Rank.RESOLVE, Rank.TRADE, Rank.READ) if aged else tuple(Rank)
-        return next((self._waiting[rank][0] for rank in order if self._waiting[rank]), None)
 
 
 class Lane:
     """The lane of one key. `async with`-free on purpose: enter, then leave in `finally`."""
 
-    def __init__(self, key_label: str, clock: Clock, *, patience_s: float = PATIENCE_S) -> None:
+    def __init__(
+        self,
+        key_label: str,
+        clock: Clock,
+        counter: Counter,
+        *,
+        weights: Mapping[str, int] = MappingProxyType({}),
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         self.key_label = key_label
+        self.breaker = Breaker()
         self._clock = clock
+        self._counter = counter
         self._patience_s = patience_s
-        self._queue = LaneQueue()
+        self._queue = LaneQueue(counter, weights=weights)
         self._holder: Ticket | None = None
         self._held_since = 0.0
         self._held_s = 0.05  # how long a turn took of late
-        self._blocked: tuple[float, int, Fault] | None = None
-        self._stopped: Fault | None = None
+        self._lost: list[Charge] = []
 
     def __repr__(self) -> str:
-        state = "stopped" if self._stopped else "busy" if self._holder else "free"
-        return f"<Lane of {self.key_label} {state} {self._queue!r}>"
+        state = "busy" if self._holder else "free"
+        return f"<Lane of {self.key_label} {state} {self._queue!r} {self.breaker!r}>"
 
     def states(self) -> tuple[LaneState, ...]:
-        """One row per class."""
-        until_ns = self._blocked[1] if self._blocked is not None and self._still_blocked() else None
-        return tuple(
-            LaneState(self.key_label, rank.name.lower(), self._queue.depth(rank), until_ns, self._stopped is not None)
-            for rank in Rank
-        )
+        """One row per lane of the breaker: cancel, trade, read (resolving goes with the reads)."""
+        now = self._clock.monotonic()
+        rows = []
+        for lane in LANES:
+            state, until_ns = self.breaker.state(lane, now)
+            depth = sum(self._queue.depth(rank) for rank in Rank if LANE_OF[rank] == lane)
+            rows.append(LaneState(self.key_label, lane, state, depth, until_ns, self.breaker.stopped is not None))
+        return tuple(rows)
 
     def depth(self) -> int:
-        """How many wait in all classes."""
+        """How many wait in all ranks."""
         return len(self._queue)
 
     def stop(self, fault: Fault) -> None:
         """No call goes out any more: every one is told `fault`, until an operator starts the service anew."""
-        self._stopped = fault
+        self.breaker.stop(fault)
         self._wake_all()
 
-    def block(self, seconds: float, fault: Fault) -> None:
-        """No call goes out for so long."""
+    def block(self, seconds: float, fault: Fault, lanes: Collection[str] = LANES) -> None:
+        """No call goes out in these lanes for so long; then one, as a probe."""
         until_ns = self._clock.wall_ns() + int(seconds * 1e9)
-        self._blocked = (self._clock.monotonic() + seconds, until_ns, fault)
+        self.breaker.open(lanes, self._clock.monotonic() + seconds, until_ns, fault)
         self._wake_all()
 
     @contextmanager
     def holding(self, ticket: Ticket) -> Iterator[None]:
-        """The turn, for the length of the block."""
+        """The turn, for the length of the block; `ticket.fate` says what became of the call."""
         try:
             yield
         finally:
+            self.settle(ticket)
             self._leave(ticket)
 
-    async def enter(self, rank: Rank, effect: Effect, by: float, *, since: float | None = None) -> Ticket:
-        """Waits for a turn. Raises Busy: LOCAL_RATE_LIMITED when full, a timeout at `by`; or why the lane is closed.
-
-        `since`: the call is a step of something that has waited longer; ageing counts from there.
-        """
-        self._raise_if_closed()
+    def settle(self, ticket: Ticket) -> None:
+        """Counts the call by what is known of its fate; a late answer may settle it once more."""
         now = self._clock.monotonic()
-        ticket = Ticket(rank, now if since is None else since)
+        self.breaker.came_back(ticket, answered=ticket.fate is Fate.ANSWERED)
+        if ticket.fate is Fate.ANSWERED:
+            self._land_lost(now)
+        if ticket.charge is None:
+            return
+        if ticket.fate is Fate.UNSENT:
+            self._counter.release(ticket.charge)
+            self._wake_heads()
+        elif ticket.fate is Fate.ANSWERED:
+            self._counter.land(ticket.charge, now, now)
+        else:
+            self._counter.land(ticket.charge, now + LATE_COUNT_S, now)
+            self._lost.append(ticket.charge)
+
+    def _land_lost(self, now: float) -> None:
+        """A later nonce was heard: what went lost before has been counted by now, or never will be."""
+        while self._lost:
+            self._counter.land(self._lost.pop(), now, now)
+
+    async def enter(
+        self,
+        rank: Rank,
+        effect: Effect,
+        by: float,
+        *,
+        caller: str = "",
+        cost: Decimal = Decimal(0),
+        since: float | None = None,
+    ) -> Ticket:
+        """Waits for a turn, and for the key's counter where the call costs points.
+
+        Raises Busy: LOCAL_RATE_LIMITED, with the exact wait where the counter cannot let it go by then or with a guess where
+        the queue is full; a timeout at `by`; or why the lane is closed beyond it. `since`: the call is a step of something
+        that has waited longer; ageing counts from there.
+        """
+        self._raise_if_closed(rank, by)
+        now = self._clock.monotonic()
+        ticket = Ticket(rank, now if since is None else since, caller, cost)
         if now >= by:
             raise error_of(timed_out(effect))
-        if self._holder is None and not len(self._queue):
-            self._grant(ticket)
-            return ticket
-        if self._queue.full(rank):
-            raise error_of(self._too_many(rank))
+        self._demand_room(ticket, now, by)
         self._queue.push(ticket)
+        self._grant_next(now)
         try:
             await self._until_granted(ticket, effect, by)
         except BaseException:
             if ticket.granted:
+                ticket.fate = Fate.UNSENT
+                self.settle(ticket)
                 self._leave(ticket)
             self._queue.remove(ticket)
+            self._wake_heads()
             raise
         return ticket
 
@@ -155,27 +146,62 @@ class Lane:
         while not ticket.granted:
             turn = ticket.turn = asyncio.get_running_loop().create_future()
             with suppress(TimeoutError):
-                async with self._clock.timeout_at(min(by, self._overtakes_at(ticket))):
+                async with self._clock.timeout_at(min(by, self._acts_at(ticket))):
                     await turn
-            self._raise_if_closed()
+            if ticket.granted:
+                return
+            self._raise_if_closed(ticket.rank, by)
             now = self._clock.monotonic()
-            if not ticket.granted and now >= by:
+            if now >= by:
                 raise error_of(timed_out(effect))
-            if not ticket.granted and now >= self._overtakes_at(ticket):
-                if self._holder is not None:
-                    self._holder.overtaken = True
-                self._grant_next(now)  # the holder's patience is over, whoever is next
+            if self._holder is not None and ticket in self._queue.heads() and now >= self._overtakes_at(ticket):
+                self._holder.overtaken = True  # its patience is over, whoever is next
+                self._holder = None
+            self._grant_next(now)
+
+    def _acts_at(self, ticket: Ticket) -> float:
+        """When this one must look again by itself: the next of its rank keeps the time for all behind it."""
+        heads = self._queue.heads()
+        if ticket not in heads:
+            return float("inf")  # seconds
+        if self._holder is not None:
+            return self._overtakes_at(ticket)
+        now = self._clock.monotonic()
+        wait_s = self._queue.wait_s(ticket, now)
+        closed_s = self.breaker.left_s(LANE_OF[ticket.rank], now)
+        if wait_s is None or closed_s is None or not self.breaker.lets(ticket.rank):
+            return float("inf")  # seconds
+        claim_ends = self._queue.next_claim_ends(now)
+        counted_s = wait_s if claim_ends is None else min(wait_s, max(claim_ends - now, 1e-6))
+        return now + max(counted_s, closed_s)
 
     def _overtakes_at(self, ticket: Ticket) -> float:
+        if not self.breaker.lets(ticket.rank):
+            return float("inf")  # seconds: a probe's answer is waited for
         patience_s = self._patience_s
         if ticket.rank is Rank.CANCEL:
             patience_s = min(patience_s, PATIENCE_BEFORE_CANCEL_S)
         return self._held_since + patience_s
 
-    def _grant(self, ticket: Ticket) -> None:
+    def _grant_next(self, now: float) -> None:
+        if self._holder is not None:
+            return
+        following = self._queue.pick(now, lambda rank: self._may_go(rank, now))
+        if following is not None:
+            self._queue.serve(following, now)
+            self._grant(following, now)
+            self._wake_heads(following.rank)
+
+    def _may_go(self, rank: Rank, now: float) -> bool:
+        return self.breaker.refusal(rank, now) is None and self.breaker.lets(rank)
+
+    def _grant(self, ticket: Ticket, now: float) -> None:
         ticket.granted = True
-        self._held_since = self._clock.monotonic()
+        self._held_since = now
         self._holder = ticket
+        self.breaker.went(ticket.rank, ticket)
+        if ticket.cost:
+            ticket.charge = self._counter.hold(ticket.cost, now)
         _wake(ticket)
 
     def _leave(self, ticket: Ticket) -> None:
@@ -185,32 +211,50 @@ class Lane:
         self._held_s += (now - self._held_since - self._held_s) / 8
         self._holder = None
         self._grant_next(now)
+        if self._holder is None:
+            self._wake_heads()
 
-    def _grant_next(self, now: float) -> None:
-        following = self._queue.pick(now)
-        if following is not None:
-            self._queue.remove(following)
-            self._grant(following)
+    def _demand_room(self, ticket: Ticket, now: float, by: float) -> None:
+        rank = ticket.rank
+        if self._queue.full(rank, ticket.caller):
+            waiting = self._queue.depth(rank, ticket.caller)
+            raise error_of(self._too_many(rank, waiting, max(0.05, waiting * self._held_s)))
+        wait_s = self._queue.forecast_s(ticket, now)
+        if wait_s is None or now + wait_s > by:
+            if wait_s is not None:
+                self._queue.claim(ticket, now + wait_s)
+            raise error_of(self._counted_out(ticket, wait_s, now))
 
-    def _too_many(self, rank: Rank) -> Fault:
-        wait_s = max(0.05, self._queue.depth(rank) * self._held_s)
+    def _too_many(self, rank: Rank, waiting: int, wait_s: float) -> Fault:
         return Fault(
             Reason.LOCAL_RATE_LIMITED,
-            f"{self._queue.depth(rank)} calls wait for the key already",
-            {"lane": rank.name.lower()},
+            f"{waiting} calls of this caller wait for the key already",
+            {"lane": LANE_OF[rank], "subject": f"kraken:rest:{self.key_label}"},
             retry_after_s=round(wait_s, 3),
         )
 
-    def _still_blocked(self) -> bool:
-        return self._blocked is not None and self._clock.monotonic() < self._blocked[0]
+    def _counted_out(self, ticket: Ticket, wait_s: float | None, now: float) -> Fault:
+        level = f"{self._counter.level(now):.2f} of {self._counter.maximum}"
+        when = "never" if wait_s is None else f"in {wait_s:.3f} s"
+        return Fault(
+            Reason.LOCAL_RATE_LIMITED,
+            f"Kraken's call counter of key {self.key_label} is at {level}: this call may go {when}; nothing was sent",
+            {"lane": LANE_OF[ticket.rank], "subject": f"kraken:rest:{self.key_label}"},
+            retry_after_s=wait_s,
+        )
 
-    def _raise_if_closed(self) -> None:
-        if self._stopped is not None:
-            raise error_of(self._stopped)
-        if self._blocked is not None and self._still_blocked():
-            left_s = self._blocked[0] - self._clock.monotonic()
-            fault = self._blocked[2]
-            raise error_of(Fault(fault.reason, fault.message, fault.metadata, retry_after_s=round(left_s, 3)))
+    def _raise_if_closed(self, rank: Rank, by: float) -> None:
+        """A block that ends in time is waited for."""
+        now = self._clock.monotonic()
+        fault = self.breaker.refusal(rank, now)
+        if fault is not None and (fault.retry_after_s is None or now + fault.retry_after_s > by):
+            raise error_of(fault)
+
+    def _wake_heads(self, rank: Rank | None = None) -> None:
+        """Whoever became the next of its rank keeps the time from now on."""
+        for ticket in self._queue.heads():
+            if rank is None or ticket.rank is rank:
+                _wake(ticket)
 
     def _wake_all(self) -> None:
         for ticket in self._queue:

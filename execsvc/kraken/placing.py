@@ -4,28 +4,37 @@ The deadline it carries is in Kraken's own clock, on the early side of what is k
 of an unanswered one is sweep.py's mechanism and app/resolver.py's business.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import ceil
+from typing import assert_never
 
 from msgspec import Raw
 
-from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason, error_of
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order
 from execsvc.domain.story import Step
 from execsvc.kraken import decode, encode
+from execsvc.kraken.counters import LATE_COUNT_S
 from execsvc.kraken.endpoints import ADD_ORDER
-from execsvc.kraken.faults import Move, Verdict
+from execsvc.kraken.faults import Alarm, Move, Verdict
 from execsvc.kraken.names import Names
 from execsvc.kraken.refusals import explained
 from execsvc.kraken.rest import NothingSent, Overdue, SignedRest
+from execsvc.kraken.room import EngineRoom, engine_room
 from execsvc.kraken.sweep import Sweeper
 from execsvc.kraken.venuetime import VenueTime
-from execsvc.ports import Accepted, Clock, Placement, RefusedByVenue, Tasks, Unknown, Unsent
+from execsvc.ports import Accepted, Clock, Placement, RefusedByVenue, Room, Tasks, Unknown, Unsent
 
 DEADLINE_FLOOR_S = 2.0  # Kraken's least on REST (kraken.md 2.4, uncertain: a setting)
 TRANSIT_S = 0.1  # Kraken counts from when it reads the request
 CONFIRM_S = 5.0
+TURNS_MAX = 8  # that an order may let pass because cancels went before it
+TOO_MANY_TURNS = Fault(
+    Reason.LOCAL_RATE_LIMITED,
+    "cancels used the room for this order again and again: nothing was sent",
+    retry_after_s=1.0,
+)
 UNKNOWN_CLOCK = Fault(
     Reason.CLOCK_UNTRUSTED,
     "Kraken's clock could not be read, so no deadline can be named to it: nothing was sent, try again",
@@ -62,10 +71,12 @@ class Placing:
         instrument: Instrument,
         by: float,
         *,
+        room: Room,
         forbidden: Callable[[], Fault | None],
         note: Callable[[Step], None],
     ) -> Placement:
         """See ports.PrivateVenue."""
+        counted = engine_room(room)
         if not self._venue_time.known:
             return Unsent(UNKNOWN_CLOCK)
         now = self._clock.monotonic()
@@ -73,23 +84,78 @@ class Placing:
         turn_by = now + self._left_s(deadline_ns) - self._deadline_floor_s - TRANSIT_S
         params = encode.add_order(order, instrument, deadline_ns)
         self._sweeper.remember(order.venue_client_id)
+
+        def forbidden_now() -> Fault | None:
+            return self._too_late(deadline_ns, turn_by) or forbidden()
+
         try:
-            answer = await self._rest.once(
-                ADD_ORDER,
-                params,
-                turn_by,
-                forbidden=lambda: self._too_late(deadline_ns, turn_by) or forbidden(),
-                note=note,
-            )
+            answer = await self._sent(params, order, turn_by, counted, forbidden_now, note)
         except (Busy, Declined) as refusal:
             return Unsent(self._unsent(refusal.fault, deadline_ns))
         if isinstance(answer, Overdue):
-            late = self._tasks.start(f"late answer {order.key}", self._late(answer, order, instrument))
+            counted.in_doubt(max(by, self._clock.monotonic() + LATE_COUNT_S))
+            late = self._tasks.start(f"late answer {order.key}", self._late(answer, order, instrument, counted))
             return Unknown("Kraken did not answer in time", late)
-        return await self._meant(answer, order, instrument)
+        return await self._counted(answer, order, instrument, counted, by)
 
-    async def _late(self, overdue: Overdue, order: Order, instrument: Instrument) -> Placement:
-        return await self._meant(await overdue.answer(), order, instrument)
+    async def _sent(
+        self,
+        params: Mapping[str, str],
+        order: Order,
+        turn_by: float,
+        counted: EngineRoom,
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> Raw | Verdict | NothingSent | Overdue:
+        """Sent once. Where cancels used its room while it waited for its turn, it waits for room again, unsigned."""
+        for _ in range(TURNS_MAX):
+            try:
+                return await self._rest.once(
+                    ADD_ORDER,
+                    params,
+                    turn_by,
+                    caller=order.key.caller,
+                    unready=counted.overrun,
+                    forbidden=forbidden,
+                    note=note,
+                )
+            except Busy as refusal:
+                fault = counted.overrun()
+                if fault is None or refusal.reason is not Reason.LOCAL_RATE_LIMITED or fault.retry_after_s is None:
+                    raise
+                if self._clock.monotonic() + fault.retry_after_s > turn_by:
+                    raise
+                await self._clock.sleep(fault.retry_after_s)
+        raise error_of(counted.overrun() or TOO_MANY_TURNS)
+
+    async def _late(self, overdue: Overdue, order: Order, instrument: Instrument, counted: EngineRoom) -> Placement:
+        answer = await overdue.answer()
+        return await self._counted(answer, order, instrument, counted, self._clock.monotonic())
+
+    async def _counted(
+        self,
+        answer: Raw | Verdict | NothingSent,
+        order: Order,
+        instrument: Instrument,
+        counted: EngineRoom,
+        entry_by: float,
+    ) -> Placement:
+        """What the answer means, told to the counters too: a pair's points sink from the answer on."""
+        if isinstance(answer, Verdict) and answer.alarm is Alarm.ENGINE:
+            counted.full()
+        placement = await self._meant(answer, order, instrument)
+        match placement:
+            case Accepted(venue_order_id):
+                counted.accepted(venue_order_id)
+            case RefusedByVenue():
+                counted.refused()
+            case Unknown():
+                counted.in_doubt(max(entry_by, self._clock.monotonic() + LATE_COUNT_S))
+            case Unsent():
+                counted.release()
+            case _:
+                assert_never(placement)
+        return placement
 
     async def _meant(self, answer: Raw | Verdict | NothingSent, order: Order, instrument: Instrument) -> Placement:
         match answer:
@@ -133,7 +199,9 @@ class Placing:
     async def _confirmed(self, order: Order, fault: Fault) -> Placement:
         """Kraken says the deadline passed: true by contract, yet told only after one look by id."""
         try:
-            seen = await self._sweeper.sweep(frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S)
+            seen = await self._sweeper.sweep(
+                frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S, counts=True
+            )
         except (Busy, Declined, ProtocolBroken) as failure:
             return Unknown(f"{fault.message}; not confirmed: {failure.fault.message}")
         report = seen.found.get(order.venue_client_id)

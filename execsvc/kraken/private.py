@@ -4,8 +4,10 @@ A placement is one POST and never repeated; what becomes of it is a value (promi
 deadline it carries is in Kraken's own clock, on the early side of what is known of that clock.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+
+from msgspec import Raw
 
 from execsvc.domain.account import Balance, Fill, FillQuery
 from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason, error_of
@@ -13,26 +15,29 @@ from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order, VenueOrder
 from execsvc.domain.story import Step
 from execsvc.kraken import decode, encode, faults, wire
+from execsvc.kraken.costs import TIERS
+from execsvc.kraken.counters import LATE_COUNT_S, Counter
 from execsvc.kraken.endpoints import (
     API_KEY_INFO,
     BALANCE_EX,
     CANCEL_ORDER,
     QUERY_ORDERS,
+    RECONCILE,
     TRADES_HISTORY,
     WEBSOCKETS_TOKEN,
 )
 from execsvc.kraken.executions import ExecutionsSession
 from execsvc.kraken.lane import Lane
-from execsvc.kraken.names import Names
+from execsvc.kraken.merged import Merged
 from execsvc.kraken.nonce import Nonces
 from execsvc.kraken.placing import DEADLINE_FLOOR_S, Placing
-from execsvc.kraken.public import read_clock
+from execsvc.kraken.public import KrakenPublic, read_clock
 from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
-from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, PublicRest, SignedRest, key_used_elsewhere
+from execsvc.kraken.rates import Counting, KrakenRates
+from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, Patience, SignedRest, key_used_elsewhere
 from execsvc.kraken.signing import Hidden, Signer
 from execsvc.kraken.stream import Session, Stream
 from execsvc.kraken.sweep import Sweeper
-from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import (
     CancelFoundNothing,
     CancelOutcome,
@@ -46,6 +51,7 @@ from execsvc.ports import (
     NonceBlocks,
     Placement,
     PrivateEvent,
+    Room,
     Sighting,
     Tasks,
     WsDialer,
@@ -53,9 +59,11 @@ from execsvc.ports import (
 from execsvc.telemetry import Telemetry
 
 CLOCK_TIMEOUT_S = 1.0
+STARTING_OUT = Counting()  # the lowest tier: of an account of which nothing is said
 NONCE_REST_S = 30.0  # the key is not used at all after fresh nonces were refused, or Kraken would lock it out
 CLOCK_STEP_NS = 250_000_000  # our wall clock moved this much against the monotonic one: it was set
 TOKEN_TIMEOUT_S = 10.0
+TOKEN_LIFE_S = 600.0  # of 900 (kraken.md 5.1)
 QUERY_IDS_MAX = 50
 HISTORY_ROWS = 50
 
@@ -79,14 +87,15 @@ class KrakenPrivate:
         nonces: NonceBlocks,
         tasks: Tasks,
         telemetry: Telemetry,
-        names: Names,
-        venue_time: VenueTime,
+        public: KrakenPublic,
+        counting: Counting = STARTING_OUT,
         trade_patience_s: float = TRADE_PATIENCE_S,
         read_patience_s: float = READ_PATIENCE_S,
         deadline_floor_s: float = DEADLINE_FLOOR_S,
         silent_after_s: float = SILENT_AFTER_S,
     ) -> None:
         signer = Signer(key, secret)
+        names, venue_time = public.names, public.venue_time
         self._account = account
         self._key_label = key_label
         self._clock = clock
@@ -94,13 +103,23 @@ class KrakenPrivate:
         self._venue_time = venue_time
         self._silent_after_s = silent_after_s
         self._started_ns = clock.wall_ns() - int(clock.monotonic() * 1e9)
-        self._lane = Lane(key_label, clock, patience_s=trade_patience_s)
+        tier = TIERS[counting.tier]
+        calls = Counter(tier.rest_max, tier.rest_decay)
+        self._lane = Lane(key_label, clock, calls, weights=counting.weights, patience_s=trade_patience_s)
+        self._rates = KrakenRates(
+            key_label=key_label,
+            counting=counting,
+            breaker=self._lane.breaker,
+            rest=calls,
+            clock=clock,
+            telemetry=telemetry,
+        )
+        self._merged = Merged(clock, tasks)
+        self._token: tuple[str, float] | None = None  # seconds: until when it is used for new links
         self._nonces = Nonces(
             fingerprint=signer.fingerprint, blocks=nonces, clock=clock, tasks=tasks, venue_time=venue_time
         )
-        self._public = PublicRest(
-            base_url=rest_url, http=http, clock=clock, entropy=entropy, telemetry=telemetry, venue_time=venue_time
-        )
+        self._public = public.rest
         self._rest = SignedRest(
             base_url=rest_url,
             signer=signer,
@@ -112,10 +131,10 @@ class KrakenPrivate:
             telemetry=telemetry,
             venue_time=venue_time,
             tasks=tasks,
-            trade_patience_s=trade_patience_s,
-            read_patience_s=read_patience_s,
+            rates=self._rates,
+            patience=Patience(trade_patience_s, read_patience_s),
         )
-        self._sweeper = Sweeper(self._rest, names, clock, venue_time)
+        self._sweeper = Sweeper(self._rest, self._rates, names, clock, venue_time)
         self._placing = Placing(
             rest=self._rest,
             sweeper=self._sweeper,
@@ -143,6 +162,19 @@ class KrakenPrivate:
         """A name for the key that is not the key."""
         return self._key_label
 
+    @property
+    def rates(self) -> KrakenRates:
+        """See ports.Rates."""
+        return self._rates
+
+    def resume(self, past: Sequence[Order] | None, *, looks_ran: bool) -> None:
+        """See ports.PrivateVenue."""
+        self._rates.resume(past, looks_ran=looks_ran, wall_ns=self._clock.wall_ns())
+
+    def accepted_after(self, since: float) -> float | None:
+        """See ports.PrivateVenue."""
+        return self._rest.accepted_after(since)
+
     def lanes(self) -> tuple[LaneState, ...]:
         """The classes of the key's lane as they stand."""
         return self._lane.states()
@@ -155,47 +187,79 @@ class KrakenPrivate:
         instrument: Instrument,
         by: float,
         *,
+        room: Room,
         forbidden: Callable[[], Fault | None],
         note: Callable[[Step], None],
     ) -> Placement:
         """One POST, never repeated. `by` becomes Kraken's `deadline`; it bounds the wait for a turn, not for the answer."""
-        await self._know_clock(by)
-        return await self._placing.place(order, instrument, by, forbidden=forbidden, note=note)
+        try:
+            await self._know_clock(by)
+            return await self._placing.place(order, instrument, by, room=room, forbidden=forbidden, note=note)
+        finally:
+            room.release()  # does nothing once the order was sent
 
-    async def cancel(self, venue_order_id: str, venue_client_id: str, by: float) -> CancelOutcome:
+    async def cancel(
+        self, venue_order_id: str, venue_client_id: str, by: float, *, symbol: str = "", caller: str = ""
+    ) -> CancelOutcome:
         """Repeated inside until `by`. Raises Busy when Kraken gave no answer by then, Declined when the key may not."""
         await self._know_clock(by)
         params = encode.cancel_order(venue_order_id, venue_client_id)
+        counted_as = venue_order_id or venue_client_id
+        self._rates.cancelling(symbol, counted_as)
+        late_s = LATE_COUNT_S
         try:
-            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, params, by))
+            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, params, by, caller=caller))
+            late_s = 0.0
         except Declined as failure:
+            late_s = 0.0
             if failure.reason is Reason.ORDER_NOT_FOUND:
                 return CancelFoundNothing()
             raise
+        finally:
+            self._rates.cancelled(symbol, counted_as, late_s=late_s)
         return CancelTaken(done.pending) if done.count or done.pending else CancelFoundNothing()
 
-    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """Open orders, then closed ones. Raises when any part of the look failed."""
+    async def sweep(
+        self, wire_ids: frozenset[str], by: float, *, counts: bool = True, since_ns: int | None = None
+    ) -> Sighting:
+        """Open orders, then closed ones. Raises when any part of the look failed, or no points are left for it."""
         await self._know_clock(by)
-        return await self._sweeper.sweep(wire_ids, by)
+        return await self._sweeper.sweep(wire_ids, by, counts=counts, since_ns=since_ns)
 
-    async def query(self, venue_order_ids: tuple[str, ...], by: float) -> tuple[VenueOrder, ...]:
+    async def query(
+        self, venue_order_ids: tuple[str, ...], by: float, *, caller: str = "", resolving: bool = False
+    ) -> tuple[VenueOrder, ...]:
         """Orders by txid, those that Kraken knows."""
         await self._know_clock(by)
         found: list[VenueOrder] = []
+
+        async def ask(ids: str) -> Raw:
+            return await self._rest.call(RECONCILE if resolving else QUERY_ORDERS, {"txid": ids}, by, caller=caller)
+
         for first in range(0, len(venue_order_ids), QUERY_IDS_MAX):
-            found += await self._queried(venue_order_ids[first : first + QUERY_IDS_MAX], by)
+            found += await self._queried(venue_order_ids[first : first + QUERY_IDS_MAX], ask)
         return tuple(found)
 
     # ---- the account --------------------------------------------------------------------------------------------
 
-    async def balances(self, by: float) -> tuple[Balance, ...]:
-        """What is not zero, by asset."""
+    async def balances(self, by: float, *, caller: str = "") -> tuple[Balance, ...]:
+        """What is not zero, by asset; whoever asks while an answer is on its way shares it."""
+        return await self._merged.read("balances", by, lambda until: self._balances(until, caller))
+
+    async def _balances(self, by: float, caller: str) -> tuple[Balance, ...]:
         await self._know_clock(by)
-        result = await self._rest.call(BALANCE_EX, {}, by)
+        result = await self._rest.call(BALANCE_EX, {}, by, caller=caller)
         return decode.balances(result, self._names, self._clock.wall_ns())
 
-    async def fills(self, account: str, query: FillQuery, by: float) -> tuple[tuple[Fill, ...], int]:
+    async def fills(
+        self, account: str, query: FillQuery, by: float, *, caller: str = ""
+    ) -> tuple[tuple[Fill, ...], int]:
+        """Newest first; equal questions asked at one time share an answer. See `_fills`."""
+        return await self._merged.read(
+            ("fills", account, query), by, lambda until: self._fills(account, query, until, caller)
+        )
+
+    async def _fills(self, account: str, query: FillQuery, by: float, caller: str) -> tuple[tuple[Fill, ...], int]:
         """Newest first. `offset`, `size` and the total count Kraken's rows; a symbol filters among those (no filter there).
 
         Individual trades are asked for (consolidate_taker=false), so that fill ids are those of the private stream.
@@ -206,7 +270,9 @@ class KrakenPrivate:
         total = 0
         for _ in range(query.size // HISTORY_ROWS + 2):
             page, total = decode.fills_page(
-                await self._rest.call(TRADES_HISTORY, {**params, "ofs": str(query.offset + len(rows))}, by)
+                await self._rest.call(
+                    TRADES_HISTORY, {**params, "ofs": str(query.offset + len(rows))}, by, caller=caller
+                )
             )
             rows += page
             if not page or len(rows) >= query.size or query.offset + len(rows) >= total:
@@ -248,17 +314,17 @@ class KrakenPrivate:
 
     # ---- parts --------------------------------------------------------------------------------------------------
 
-    async def _queried(self, txids: tuple[str, ...], by: float) -> list[VenueOrder]:
+    async def _queried(self, txids: tuple[str, ...], ask: Callable[[str], Awaitable[Raw]]) -> list[VenueOrder]:
         """One call; where an unknown id spoils it for all (kraken.md 2.3, uncertain), the ids are halved."""
         try:
-            result = await self._rest.call(QUERY_ORDERS, {"txid": ",".join(txids)}, by)
+            result = await ask(",".join(txids))
         except Declined as failure:
             if failure.reason is not Reason.ORDER_NOT_FOUND:
                 raise
             if len(txids) == 1:
                 return []
             half = len(txids) // 2
-            return [*await self._queried(txids[:half], by), *await self._queried(txids[half:], by)]
+            return [*await self._queried(txids[:half], ask), *await self._queried(txids[half:], ask)]
         rows = decode.queried_orders(result, self._names)
         return [rows[txid] for txid in txids if txid in rows]
 
@@ -274,11 +340,31 @@ class KrakenPrivate:
                 await read_clock(self._public, self._venue_time, self._clock, min(by, now + CLOCK_TIMEOUT_S))
 
     async def _open_session(self) -> Session[PrivateEvent]:
-        by = self._clock.monotonic() + TOKEN_TIMEOUT_S
+        self._rates.link(None)
+        token = await self._socket_token()
+        pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
+        return ExecutionsSession(
+            token=token,
+            account=self._account,
+            names=self._names,
+            pulse=pulse,
+            counts=self._rates,
+            used=self._forget_token,
+        )
+
+    async def _socket_token(self) -> str:
+        """Each costs a point; one that was never used stays good, so links that break before that share it."""
+        now = self._clock.monotonic()
+        if self._token is not None and now < self._token[1]:
+            return self._token[0]
+        by = now + TOKEN_TIMEOUT_S
         await self._know_clock(by)
         token = decode.socket_token(await self._rest.call(WEBSOCKETS_TOKEN, {}, by))
-        pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
-        return ExecutionsSession(token=token, account=self._account, names=self._names, pulse=pulse)
+        self._token = (token, now + TOKEN_LIFE_S)
+        return token
+
+    def _forget_token(self) -> None:
+        self._token = None
 
 
 def _span(query: FillQuery) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """ports.PublicVenue over Kraken: market data without a key, over REST and one WebSocket per feed.
 
-`names` and `venue_time` learn here and are shared with the private side, which is why they are public attributes.
+`names` and `venue_time` learn here and, as the counted door `rest`, are shared with the private side: public attributes.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -16,8 +16,8 @@ from execsvc.kraken.encode import pair, seconds
 from execsvc.kraken.endpoints import ASSET_PAIRS, ASSETS, DEPTH, OHLC, SYSTEM_STATUS, TICKER, TIME, TRADES, Endpoint
 from execsvc.kraken.feed import FeedSession
 from execsvc.kraken.names import Names
+from execsvc.kraken.publicrest import READ_PATIENCE_S, PublicRest
 from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
-from execsvc.kraken.rest import READ_PATIENCE_S, PublicRest
 from execsvc.kraken.stream import Session, Stream
 from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import Clock, ClockReading, Entropy, Http, Tasks, WsDialer
@@ -56,11 +56,12 @@ class KrakenPublic:
         self._entropy = entropy
         self._tasks = tasks
         self._silent_after_s = silent_after_s
-        self._rest = PublicRest(
+        self.rest = PublicRest(
             base_url=rest_url,
             http=http,
             clock=clock,
             entropy=entropy,
+            tasks=tasks,
             telemetry=telemetry,
             venue_time=self.venue_time,
             patience_s=read_patience_s,
@@ -73,7 +74,7 @@ class KrakenPublic:
         """Every pair, by symbol; the tables of assets and pairs are read anew."""
         by = self._clock.monotonic() + TABLE_TIMEOUT_S
         assets = await self._assets(by)
-        instruments = tables.instruments(await self._rest.read(ASSET_PAIRS, {}, by), assets)
+        instruments = tables.instruments(await self.rest.read(ASSET_PAIRS, {}, by), assets)
         self.names.learn_instruments(instruments)
         return instruments
 
@@ -128,11 +129,11 @@ class KrakenPublic:
 
     async def mode(self, by: float) -> VenueMode:
         """SystemStatus."""
-        return pictures.mode(await self._rest.read(SYSTEM_STATUS, {}, by))
+        return pictures.mode(await self.rest.read(SYSTEM_STATUS, {}, by))
 
     async def clock(self, by: float) -> ClockReading:
         """Reads Kraken's clock once; the answer is the estimate of all readings so far, this one included."""
-        await read_clock(self._rest, self.venue_time, self._clock, by)
+        await read_clock(self.rest, self.venue_time, self._clock, by)
         return self.venue_time.reading(self._clock.wall_ns())
 
     def feed(self) -> "KrakenFeed":
@@ -142,7 +143,7 @@ class KrakenPublic:
         )
 
     async def _assets(self, by: float) -> tuple[Asset, ...]:
-        assets = tables.assets(await self._rest.read(ASSETS, {}, by))
+        assets = tables.assets(await self.rest.read(ASSETS, {}, by))
         self.names.learn_assets(assets)
         return assets
 
@@ -150,7 +151,7 @@ class KrakenPublic:
         self, endpoint: Endpoint, params: Mapping[str, str], by: float, asked: tuple[Instrument, ...]
     ) -> Raw:
         try:
-            return await self._rest.read(endpoint, params, by)
+            return await self.rest.read(endpoint, params, by)
         except Declined as failure:
             if failure.reason is not Reason.UNKNOWN_SYMBOL or len(asked) != 1:
                 raise

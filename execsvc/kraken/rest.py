@@ -13,15 +13,17 @@ from msgspec import Raw
 from execsvc.domain.errors import Fault, Reason, error_of
 from execsvc.domain.story import Step, StepKind
 from execsvc.kraken import faults
+from execsvc.kraken.breaker import LANE_OF, READ, TRADE
 from execsvc.kraken.encode import form
 from execsvc.kraken.endpoints import Effect, Endpoint, Rank
 from execsvc.kraken.envelope import Envelopes
 from execsvc.kraken.faults import Alarm, Verdict
-from execsvc.kraken.lane import Lane, Ticket
+from execsvc.kraken.lane import Lane
+from execsvc.kraken.lanequeue import Fate, Ticket
 from execsvc.kraken.nonce import Nonces
-from execsvc.kraken.retry import persist, timed_out
+from execsvc.kraken.rates import KrakenRates
+from execsvc.kraken.retry import persist
 from execsvc.kraken.signing import Signer
-from execsvc.kraken.slots import Slots
 from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import Clock, Entropy, Http, NotSentError, Tasks
 from execsvc.telemetry import Spans, Telemetry, tell
@@ -54,42 +56,12 @@ class _Signed:
     headers: Mapping[str, str]
 
 
-class PublicRest:
-    """Unsigned reads; a few at a time, for Kraken counts them per address."""
+@dataclass(frozen=True)
+class Patience:
+    """How long one call holds the lane, in seconds."""
 
-    def __init__(
-        self,
-        *,
-        base_url: str,
-        http: Http,
-        clock: Clock,
-        entropy: Entropy,
-        telemetry: Telemetry,
-        venue_time: VenueTime,
-        patience_s: float = READ_PATIENCE_S,
-    ) -> None:
-        self._wire = Envelopes(base_url, http, clock, telemetry, venue_time)
-        self._clock = clock
-        self._chance = entropy.branch("public rest")
-        self._patience_s = patience_s
-        self._slots = Slots(clock)
-
-    async def read(self, endpoint: Endpoint, params: Mapping[str, str], by: float) -> Raw:
-        """The `result`, asked for until `by`. Raises Busy, Declined or ProtocolBroken."""
-        query = form(params).decode()
-        path = f"{endpoint.path}?{query}" if query else endpoint.path
-
-        async def attempt() -> Raw | Verdict:
-            async with self._slots.one(by):
-                timeout_s = min(self._patience_s, by - self._clock.monotonic())
-                if timeout_s <= 0:
-                    raise error_of(timed_out(Effect.READ))
-                try:
-                    return await self._wire.exchange(endpoint, "GET", path, {}, None, timeout_s)
-                except NotSentError as failure:
-                    return faults.of_transport(failure, endpoint.effect)
-
-        return await persist(attempt, Effect.READ, by, self._clock, self._chance)
+    trade_s: float = TRADE_PATIENCE_S
+    read_s: float = READ_PATIENCE_S
 
 
 class SignedRest:
@@ -108,31 +80,45 @@ class SignedRest:
         telemetry: Telemetry,
         venue_time: VenueTime,
         tasks: Tasks,
-        trade_patience_s: float = TRADE_PATIENCE_S,
-        read_patience_s: float = READ_PATIENCE_S,
+        rates: KrakenRates,
+        patience: Patience,
     ) -> None:
         self._wire = Envelopes(base_url, http, clock, telemetry, venue_time)
+        self._rates = rates
         self._signer = signer
         self._lane = lane
         self._nonces = nonces
         self._clock = clock
         self._chance = entropy.branch("signed rest")
         self._telemetry = telemetry
-        self._patience_s = dict.fromkeys(Rank, trade_patience_s) | {Rank.READ: read_patience_s}
+        self._patience_s = dict.fromkeys(Rank, patience.trade_s) | {Rank.READ: patience.read_s}
         self._tasks = tasks
         self._overdue = 0
+        self._accepted: tuple[float, float] | None = (
+            None  # seconds: of the last answered call, nonce taken and answered
+        )
+
+    def accepted_after(self, since: float) -> float | None:
+        """When an answer proved that a nonce taken after `since` was accepted; None: not yet."""
+        return self._accepted[1] if self._accepted is not None and self._accepted[0] >= since else None
 
     async def call(
-        self, endpoint: Endpoint, params: Mapping[str, str], by: float, *, since: float | None = None
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, str],
+        by: float,
+        *,
+        caller: str = "",
+        since: float | None = None,
     ) -> Raw:
         """The `result` of a read or cancel, asked for until `by`. Raises Busy, Declined or ProtocolBroken.
 
-        `since`: when what this call is a step of began to wait for the lane; else now.
+        `caller`: whose turn it takes, empty for the house; `since`: when what this call is a step of began to wait, else now.
         """
 
         async def attempt() -> Raw | Verdict:
             try:
-                return await self._attempt(endpoint, params, by, since)
+                return await self._attempt(endpoint, params, by, caller, since)
             except NotSentError as failure:
                 return faults.of_transport(failure, endpoint.effect)
 
@@ -144,16 +130,24 @@ class SignedRest:
         params: Mapping[str, str],
         by: float,
         *,
+        caller: str,
+        unready: Callable[[], Fault | None],
         forbidden: Callable[[], Fault | None],
         note: Callable[[Step], None],
     ) -> Raw | Verdict | NothingSent | Overdue:
-        """One attempt, never repeated. `forbidden` is asked last before the bytes leave: a fault means they must not.
+        """One attempt, never repeated.
 
+        `unready` is asked before anything is signed: a fault means that the turn came too early. `forbidden` is asked last
+        before the bytes leave: a fault means they must not.
         The lane is held for the patience only; an answer that takes longer is still read, up to LATE_REPLY_S after sending.
         Raises Busy or Declined when nothing was sent: the turn did not come, no nonce could be had, or it was forbidden.
         """
-        ticket = await self._turn(endpoint, by, note)
+        ticket = await self._turn(endpoint, by, caller, note)
         with self._lane.holding(ticket):
+            ticket.fate = Fate.UNSENT
+            fault = unready()
+            if fault is not None:
+                raise error_of(fault)
             request = await self._signed(endpoint, params)
             fault = forbidden()
             if fault is not None:
@@ -161,6 +155,7 @@ class SignedRest:
             patience_s = self._patience_s[endpoint.rank]
             timeout_s = LATE_REPLY_S if self._overdue < OVERDUE_MAX else patience_s
             sent = self._clock.monotonic()
+            ticket.fate = Fate.LOST
             note(
                 Step(
                     self._clock.wall_ns(),
@@ -175,8 +170,10 @@ class SignedRest:
             except TimeoutError:
                 ticket.overtaken = True  # whoever comes next has a higher nonce
                 return Overdue(partial(self._late, exchange, ticket))
+            ticket.fate = _fate(answer)
+            self._heed(answer, ticket)
+            self._accept(answer, sent)
         self._telemetry.order_seconds.record(self._clock.monotonic() - sent, {"stage": "wire"})
-        self._heed(answer, ticket)
         note(self._answered(answer, sent))
         return answer
 
@@ -188,6 +185,8 @@ class SignedRest:
             answer = await exchange
         finally:
             self._overdue -= 1
+        ticket.fate = _fate(answer)
+        self._lane.settle(ticket)
         self._heed(answer, ticket)
         return answer
 
@@ -210,31 +209,47 @@ class SignedRest:
                 return Step(now_ns, StepKind.ANSWERED, "Kraken answered.", took_ns=took_ns)
 
     async def _attempt(
-        self, endpoint: Endpoint, params: Mapping[str, str], by: float, since: float | None
+        self, endpoint: Endpoint, params: Mapping[str, str], by: float, caller: str, since: float | None
     ) -> Raw | Verdict:
-        ticket = await self._turn(endpoint, by, None, since)
+        ticket = await self._turn(endpoint, by, caller, None, since)
         with self._lane.holding(ticket):
+            ticket.fate = Fate.UNSENT
             request = await self._signed(endpoint, params)
             timeout_s = self._patience_s[endpoint.rank]
             if endpoint.effect is Effect.READ:
                 timeout_s = max(0.05, min(timeout_s, by - self._clock.monotonic()))
-            answer = await self._wire.exchange(
-                endpoint, "POST", endpoint.path, request.headers, request.body, timeout_s, nonce=request.nonce
-            )
-        self._heed(answer, ticket)
+            ticket.fate = Fate.LOST
+            sent = self._clock.monotonic()
+            try:
+                answer = await self._wire.exchange(
+                    endpoint, "POST", endpoint.path, request.headers, request.body, timeout_s, nonce=request.nonce
+                )
+            except NotSentError:
+                ticket.fate = Fate.UNSENT
+                raise
+            ticket.fate = _fate(answer)
+            self._heed(answer, ticket)
+            self._accept(answer, sent)
         return answer
 
     async def _turn(
-        self, endpoint: Endpoint, by: float, note: Callable[[Step], None] | None, since: float | None = None
+        self,
+        endpoint: Endpoint,
+        by: float,
+        caller: str,
+        note: Callable[[Step], None] | None,
+        since: float | None = None,
     ) -> Ticket:
         lane = endpoint.rank.name.lower()
         with self._telemetry.span(
             Spans.LANE, {"execsvc.lane": lane, "execsvc.lane.queue_depth": self._lane.depth()}
         ) as span:
             began = self._clock.monotonic()
-            ticket = await self._lane.enter(endpoint.rank, endpoint.effect, by, since=since)
+            cost = self._rates.rest_cost(endpoint.name)
+            ticket = await self._lane.enter(endpoint.rank, endpoint.effect, by, caller=caller, cost=cost, since=since)
             waited_s = self._clock.monotonic() - began
             tell(span, {"execsvc.lane.wait_s": waited_s})
+        self._telemetry.rate_wait_seconds.record(waited_s, {"class": lane})
         if note is not None:
             self._telemetry.order_seconds.record(waited_s, {"stage": "wait"})
             if waited_s >= WAIT_WORTH_TELLING_S:
@@ -256,9 +271,31 @@ class SignedRest:
             self._lane.stop(Fault(Reason.VENUE_CREDENTIALS_REJECTED, answer.fault.message, answer.fault.metadata))
         elif answer.alarm is Alarm.LOCKED_OUT:
             self._lane.block(faults.LOCKOUT_S, Fault(Reason.VENUE_LOCKED_OUT, answer.fault.message))
+        elif answer.alarm in {Alarm.RATE, Alarm.THROTTLED}:
+            self._rest_from(answer, ticket)
         elif answer.alarm is Alarm.NONCE and not ticket.overtaken:
             self._telemetry.nonce_rejections.add(1)
             self._nonces.refused()
+
+    def _accept(self, answer: Raw | Verdict | NothingSent, sent: float) -> None:
+        """Only a result proves that the nonce was taken; calls leave in the order of their nonces."""
+        if isinstance(answer, Raw) and (self._accepted is None or sent > self._accepted[0]):
+            self._accepted = (sent, self._clock.monotonic())
+
+    def _rest_from(self, answer: Verdict, ticket: Ticket) -> None:
+        """Kraken wants fewer calls and is obeyed to the second, by all but cancels: those are repeated by themselves."""
+        if answer.alarm is Alarm.RATE:
+            self._rates.rest_full()
+        lanes = {READ, TRADE} if answer.alarm is Alarm.THROTTLED else {READ, LANE_OF[ticket.rank]} & {READ, TRADE}
+        self._lane.block(
+            answer.wait_s or faults.RATE_WAIT_S, Fault(Reason.VENUE_RATE_LIMITED, answer.fault.message), lanes
+        )
+
+
+def _fate(answer: Raw | Verdict | NothingSent) -> Fate:
+    if isinstance(answer, NothingSent):
+        return Fate.UNSENT
+    return Fate.LOST if isinstance(answer, Verdict) and not answer.answered else Fate.ANSWERED
 
 
 def key_used_elsewhere(fault: Fault) -> Fault:

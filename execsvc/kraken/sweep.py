@@ -7,54 +7,104 @@ A look that cannot be finished raises: it proves nothing.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from decimal import Decimal
 
-from execsvc.domain.errors import Busy, Declined, ProtocolBroken
+from execsvc.domain.errors import Busy, Declined, ExecsvcError, Fault, ProtocolBroken, Reason, error_of
 from execsvc.domain.order import VenueOrder
 from execsvc.kraken import decode, wire
 from execsvc.kraken.endpoints import SWEEP_CLOSED, SWEEP_OPEN
+from execsvc.kraken.lanequeue import BARRIER_LEAVES, RESERVE
 from execsvc.kraken.names import Names
+from execsvc.kraken.rates import KrakenRates
 from execsvc.kraken.rest import SignedRest
 from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import Clock, Sighting
 
-FILTERED_MAX = 3  # more ids than this are looked for in one unfiltered sweep
 PAGES_MAX = 20
 PAGE_ROWS = 50
 REMEMBERED_MAX = 4096
-_MARGIN_NS = 60 * 1_000_000_000  # an order cannot have opened before it was sent, clocks and roundings allowed for
+_MARGIN_NS = 60 * 1_000_000_000  # no order opened before it was written down, clocks 7 s off and roundings allowed for
 
 
 class Sweeper:
     """Sweeps with one key, the one that sent."""
 
-    def __init__(self, rest: SignedRest, names: Names, clock: Clock, venue_time: VenueTime) -> None:
+    def __init__(self, rest: SignedRest, rates: KrakenRates, names: Names, clock: Clock, venue_time: VenueTime) -> None:
         self._rest = rest
+        self._rates = rates
         self._names = names
         self._clock = clock
         self._venue_time = venue_time
         self._sent: OrderedDict[str, int] = OrderedDict()
+        self._pages = 1  # of closed orders that the last unfiltered look went through
 
     def remember(self, wire_id: str) -> None:
         """Notes when an order was sent, so that an unfiltered sweep knows how far back to look."""
-        self._sent[wire_id] = self._clock.wall_ns()
+        self._sent[wire_id] = self._now_ns()
         while len(self._sent) > REMEMBERED_MAX:
             self._sent.popitem(last=False)
 
-    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """One full look. An id asked for alone counts alone. Raises Busy, Declined or ProtocolBroken when none does."""
+    async def sweep(
+        self, wire_ids: frozenset[str], by: float, *, counts: bool, since_ns: int | None = None
+    ) -> Sighting:
+        """One full look. An id asked for alone counts alone. Raises Busy, Declined or ProtocolBroken when none does.
+
+        Points for a whole look must be there before it begins: half a look proves nothing, and costs as much. Where a look
+        does not count and only one point is left, the open orders are looked at alone: what is there is found, no id counts
+        as looked for, and the answer is a barrier.
+        """
+        began_ns = self._began_ns(wire_ids, since_ns)
+        filtered = began_ns is None or self._filtered_is_cheaper(len(wire_ids))
+        wait_s = self._rates.look_wait_s(self._cost(1 if filtered else self._pages), leave=_left(counts=counts))
         began = self._clock.monotonic()
         look = _Look(self._rest, self._names, self._clock, by, began)
         wanted = sorted(wire_ids)
-        # Ids sent before this process began have no known age: they are asked for one by one, however many.
-        if not wanted or (len(wanted) > FILTERED_MAX and all(each in self._sent for each in wanted)):
-            since_ns = min((self._sent[each] for each in wanted), default=self._clock.wall_ns()) - _MARGIN_NS
-            await look.through_all(wire_ids, self._venue_time.venue_ns(since_ns))
+        if wait_s and not counts and not self._rates.look_wait_s(self._cost(0), leave=BARRIER_LEAVES):
+            await look.open_ones(wanted)
+            looked_for: frozenset[str] = frozenset()
+        elif wait_s:
+            raise _no_room(wait_s)
+        elif began_ns is not None and not filtered:
+            await look.through_all(wire_ids, began_ns - _MARGIN_NS)
             looked_for = wire_ids
+            self._pages = max(1, look.pages)
         else:
             looked_for = await look.one_by_one(wanted)
         found = {wire_id: report for wire_id, report in look.found.items() if wire_id in wire_ids}
         ended = self._clock.monotonic()
         return Sighting(began, ended, ended if look.barrier is None else look.barrier, found, looked_for)
+
+    def _now_ns(self) -> int:
+        """In Kraken's time, which is never set as ours may be."""
+        return self._venue_time.venue_ns(self._clock.wall_ns())
+
+    def _began_ns(self, wire_ids: frozenset[str], since_ns: int | None) -> int | None:
+        """Before when none of them can have opened, in Kraken's time; None where that is not known."""
+        if all(each in self._sent for each in wire_ids):
+            return min((self._sent[each] for each in wire_ids), default=self._now_ns())
+        return since_ns
+
+    def _filtered_is_cheaper(self, count: int) -> bool:
+        """Each id by itself, or all orders once."""
+        return bool(count) and self._cost(1) * count <= self._cost(self._pages)
+
+    def _cost(self, pages: int) -> Decimal:
+        return self._rates.rest_cost(SWEEP_OPEN.name) + pages * self._rates.rest_cost(SWEEP_CLOSED.name)
+
+
+def _left(*, counts: bool) -> Decimal:
+    """Points that a look leaves to those that count."""
+    return Decimal(0) if counts else RESERVE
+
+
+def _no_room(wait_s: float) -> ExecsvcError:
+    return error_of(
+        Fault(
+            Reason.LOCAL_RATE_LIMITED,
+            f"the key's call counter has room for a look in {wait_s:.1f} s",
+            retry_after_s=wait_s,
+        )
+    )
 
 
 class _Look:
@@ -68,6 +118,7 @@ class _Look:
         self._began = began
         self.found: dict[str, VenueOrder] = {}
         self.barrier: float | None = None
+        self.pages = 0
 
     async def one_by_one(self, wire_ids: list[str]) -> frozenset[str]:
         """Each id by itself; those whose look was finished before one failed. Raises when none was."""
@@ -93,6 +144,10 @@ class _Look:
         if rows and wire_id not in self.found:
             await self._closed_pages(frozenset({wire_id}), {})
 
+    async def open_ones(self, wire_ids: list[str]) -> None:
+        """The open orders alone, in one call."""
+        await self._open({"cl_ord_id": wire_ids[0]} if len(wire_ids) == 1 else {})
+
     async def through_all(self, wire_ids: frozenset[str], since_ns: int) -> None:
         """All open orders, then all closed ones that opened after `since_ns` (Kraken's clock)."""
         await self._open({})
@@ -115,6 +170,7 @@ class _Look:
 
     async def _closed(self, params: Mapping[str, str]) -> tuple[int, int | None]:
         result = await self._rest.call(SWEEP_CLOSED, params, self._by, since=self._began)
+        self.pages += 1
         rows, count = decode.closed_orders(result, self._names)
         self._take(rows)
         return len(rows), count

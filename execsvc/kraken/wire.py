@@ -223,10 +223,11 @@ class Frame(Struct, frozen=True, gc=False):
 
 
 class AckResult(Struct, frozen=True):
-    """`result` of a subscription's answer."""
+    """`result` of a subscription's answer; maxratecount comes with executions only."""
 
     channel: str = ""
     symbol: str = ""
+    maxratecount: Decimal | None = None
 
 
 class StatusData(Struct, frozen=True):
@@ -296,6 +297,7 @@ class ExecutionData(Struct, frozen=True):
     reason: str | None = None
     cancel_reason: str | None = None
     timestamp: str = ""
+    ratecounter: Decimal | None = None  # the field's name is uncertain (kraken.md 3.2)
 
 
 def decoder(shape: type[T]) -> Callable[[bytes | Raw], T]:

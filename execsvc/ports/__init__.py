@@ -5,6 +5,15 @@ default lives here. Durations are seconds as float, instants integer nanoseconds
 of the same Clock after which the answer is of no use.
 """
 
+from execsvc.ports.rates import (
+    CallClass,
+    CapacityAnswer,
+    CapacityQuestion,
+    CounterKind,
+    CounterState,
+    Rates,
+    Room,
+)
 from execsvc.ports.store import (
     Facts,
     Fresh,
@@ -51,11 +60,16 @@ from execsvc.ports.world import (
 
 __all__ = [
     "Accepted",
+    "CallClass",
     "CancelFoundNothing",
     "CancelOutcome",
     "CancelTaken",
+    "CapacityAnswer",
+    "CapacityQuestion",
     "Clock",
     "ClockReading",
+    "CounterKind",
+    "CounterState",
     "Entropy",
     "ExecutionSeen",
     "Facts",
@@ -78,9 +92,11 @@ __all__ = [
     "PrivateVenue",
     "PublicFeed",
     "PublicVenue",
+    "Rates",
     "RefusedByVenue",
     "Reply",
     "ReplyLostError",
+    "Room",
     "Sighting",
     "Store",
     "Tasks",

@@ -3,7 +3,7 @@
 kraken meets it. The outcome of a placement is a value with four cases, so that no caller can forget one.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from execsvc.domain.market import (
     FeedEvent,
     LinkDown,
     LinkUp,
+    ModeSeen,
     Ticker,
     Topic,
     TradePage,
@@ -24,6 +25,7 @@ from execsvc.domain.market import (
 )
 from execsvc.domain.order import Order, VenueOrder
 from execsvc.domain.story import Step
+from execsvc.ports.rates import Rates, Room
 
 
 @dataclass(frozen=True)
@@ -186,15 +188,19 @@ class ExecutionSeen:
     fill: Fill | None
 
 
-PrivateEvent = LinkUp | LinkDown | Beat | OrdersSnapshot | ExecutionSeen
+PrivateEvent = LinkUp | LinkDown | Beat | ModeSeen | OrdersSnapshot | ExecutionSeen
 
 
 @dataclass(frozen=True)
 class LaneState:
-    """One lane of a key, for GetVenueStatus."""
+    """One lane of a key, for GetVenueStatus: cancel, trade or read; its breaker closed, open or probing.
+
+    stopped: open until a person acts; else an open one ends at blocked_until_ns.
+    """
 
     key_label: str
     lane: str
+    breaker: str
     queue_depth: int
     blocked_until_ns: int | None
     stopped: bool
@@ -208,40 +214,70 @@ class PrivateVenue(Protocol):
         """A name for the key that is not the key."""
         ...
 
+    @property
+    def rates(self) -> Rates:
+        """Kraken's counters, as they are counted here."""
+        ...
+
+    def resume(self, past: Sequence[Order] | None, *, looks_ran: bool) -> None:
+        """At the start of a life, before the first call: orders written down of late; None: the exchange is new as well.
+
+        looks_ran: an earlier life may have looked for orders in doubt, which uses what reads must leave.
+        """
+        ...
+
     async def place(
         self,
         order: Order,
         instrument: Instrument,
         by: float,
         *,
+        room: Room,
         forbidden: Callable[[], Fault | None],
         note: Callable[[Step], None],
     ) -> Placement:
         """One POST, never repeated; Unsent when its turn came too late. What venue and network do is never raised.
 
-        `by`, monotonic, is the entry deadline: it travels to the venue in the venue's own time, on the early side.
+        `room` was set aside by `rates`; it is used up or given back here. `by`, monotonic, is the entry deadline: it travels
+        to the venue in the venue's own time, on the early side.
         `forbidden` is asked once the turn has come: a fault means that nothing may leave any more. `note` is told each step.
         """
         ...
 
-    async def cancel(self, venue_order_id: str, venue_client_id: str, by: float) -> CancelOutcome:
-        """By txid where it is not empty, else by wire id; repeated inside until `by`."""
+    async def cancel(
+        self, venue_order_id: str, venue_client_id: str, by: float, *, symbol: str = "", caller: str = ""
+    ) -> CancelOutcome:
+        """By txid where it is not empty, else by wire id; repeated inside until `by`.
+
+        symbol: whose counter is charged; empty where it is not known. Cancels are counted and never held back by a counter.
+        """
         ...
 
-    async def sweep(self, wire_ids: frozenset[str], by: float) -> Sighting:
-        """Looks in open, then in closed orders. Raises when no look succeeded: that proves nothing."""
+    async def sweep(
+        self, wire_ids: frozenset[str], by: float, *, counts: bool = True, since_ns: int | None = None
+    ) -> Sighting:
+        """Looks in open, then in closed orders. Raises when no look succeeded: that proves nothing.
+
+        since_ns: none of them was written down before, by a clock that was a few seconds off the venue's at the most.
+        A look that does not count towards a negative leaves the key's last points to those that do. Raises Busy
+        (LOCAL_RATE_LIMITED) with the exact wait, before the first call, when the key's counter does not allow the whole look.
+        """
         ...
 
-    async def query(self, venue_order_ids: tuple[str, ...], by: float) -> tuple[VenueOrder, ...]:
-        """Orders by txid, any number (asked 50 at a time)."""
+    async def query(
+        self, venue_order_ids: tuple[str, ...], by: float, *, caller: str = "", resolving: bool = False
+    ) -> tuple[VenueOrder, ...]:
+        """Orders by txid, any number (asked 50 at a time). resolving: it may use the points that other reads leave."""
         ...
 
-    async def balances(self, by: float) -> tuple[Balance, ...]:
-        """What is not zero, by asset."""
+    async def balances(self, by: float, *, caller: str = "") -> tuple[Balance, ...]:
+        """What is not zero, by asset; equal reads at one time are one call."""
         ...
 
-    async def fills(self, account: str, query: FillQuery, by: float) -> tuple[tuple[Fill, ...], int]:
-        """Newest first, at most query.size, and how many there are in all."""
+    async def fills(
+        self, account: str, query: FillQuery, by: float, *, caller: str = ""
+    ) -> tuple[tuple[Fill, ...], int]:
+        """Newest first, at most query.size, and how many there are in all; equal reads at one time are one call."""
         ...
 
     async def check_key(self, by: float) -> KeyCheck:
@@ -250,6 +286,13 @@ class PrivateVenue(Protocol):
 
     def clock(self) -> ClockReading | None:
         """Kraken's clock against ours as it is known now; None before any stamp of Kraken's was seen."""
+        ...
+
+    def accepted_after(self, since: float) -> float | None:
+        """When an answer proved that the venue accepted a nonce taken after `since` (both monotonic); None: not yet.
+
+        Whatever was signed before `since` can no longer get in (promises.md section 4).
+        """
         ...
 
     def lanes(self) -> tuple[LaneState, ...]:

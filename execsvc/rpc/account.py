@@ -1,15 +1,18 @@
 """AccountService: convert in, ask, convert out.
 
-The gate has already resolved the account of the request; there is one in this build, so one AccountReads.
+The gate has already resolved the account of the request; there is one in this build, so one AccountReads and one
+AccountLimits.
 """
 
 from execsvc_api.v1 import account_service_pb2 as wire
 
 from execsvc.app.account import AccountReads
+from execsvc.app.limits import AccountLimits
 from execsvc.domain.account import FillQuery
 from execsvc.ports import Clock
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import account as convert
+from execsvc.rpc.convert import limits
 from execsvc.rpc.scalars import ns_of
 from execsvc.rpc.tokens import cursor_of, page_size, page_token
 
@@ -17,13 +20,14 @@ from execsvc.rpc.tokens import cursor_of, page_size, page_token
 class AccountService:
     """Every built method, by its name in snake case."""
 
-    def __init__(self, reads: AccountReads, clock: Clock) -> None:
+    def __init__(self, reads: AccountReads, limits_of: AccountLimits, clock: Clock) -> None:
         self._reads = reads
+        self._limits = limits_of
         self._clock = clock
 
     async def list_balances(self, call: Call, _: wire.ListBalancesRequest) -> wire.ListBalancesResponse:
         """Ordered by asset."""
-        balances = sorted(await self._reads.balances(call.answer_by), key=lambda each: each.asset)
+        balances = sorted(await self._reads.balances(call.answer_by, caller=call.who.name), key=lambda each: each.asset)
         return wire.ListBalancesResponse(account=call.account, balances=map(convert.balance, balances))
 
     async def list_fills(self, call: Call, request: wire.ListFillsRequest) -> wire.ListFillsResponse:
@@ -37,12 +41,17 @@ class AccountService:
             offset=offset,
             size=size,
         )
-        fills, total = await self._reads.fills(query, call.answer_by)
+        fills, total = await self._reads.fills(query, call.answer_by, caller=call.who.name)
         more = total > offset + size
         return wire.ListFillsResponse(
             fills=map(convert.fill, fills),
             next_page_token=page_token(request, offset + size, end_ns) if more else "",
         )
+
+    async def get_limits(self, call: Call, request: wire.GetLimitsRequest) -> wire.GetLimitsResponse:
+        """The counters as they are counted here: Kraken is not asked."""
+        report = self._limits.tell(tuple(request.symbols), tuple(map(limits.question_of, request.queries)))
+        return limits.response(call.account, report)
 
     def _place(self, request: wire.ListFillsRequest) -> tuple[int, int]:
         cursor = cursor_of(request, request.page_token, (int, int))

@@ -73,7 +73,7 @@ class AdminService:
     async def get_venue_status(self, call: Call, _: wire.GetVenueStatusRequest) -> wire.GetVenueStatusResponse:
         """The venue as it answers now; it is asked with less time than there is, so that its silence can be told too."""
         by = call.arrived + VENUE_SHARE * (call.answer_by - call.arrived)
-        return convert.venue_status(await self._overview.venue(by), self._clock.wall_ns())
+        return convert.venue_status(await self._overview.venue(by))
 
 
 @cache

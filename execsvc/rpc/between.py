@@ -1,6 +1,6 @@
 """Rules between the fields of one message: what an order type allows, what belongs together.
 
-Contract.md section 4, the option table. A field that is bad by itself is not
+Contract.md section 4, the option table, and what a kind of call is counted by. A field that is bad by itself is not
 complained of twice: validate.py drops the second word.
 """
 
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from execsvc_api.v1 import common_pb2 as common
+from execsvc_api.v1 import limits_pb2 as limits
 from execsvc_api.v1 import order_pb2 as order
 from google.protobuf.message import Message
 
@@ -16,6 +17,9 @@ from execsvc.domain.errors import FieldViolation
 _RESTING = frozenset({order.TIME_IN_FORCE_UNSPECIFIED, order.TIME_IN_FORCE_GTC, order.TIME_IN_FORCE_GTD})
 _ALL = frozenset(order.TimeInForce.values())
 _UNSET = frozenset({order.TIME_IN_FORCE_UNSPECIFIED})
+_AGED = frozenset({limits.CALL_CLASS_AMEND, limits.CALL_CLASS_CANCEL})
+_OF_A_PAIR = _AGED | {limits.CALL_CLASS_PLACE}
+_OF_THE_KEY = frozenset({limits.CALL_CLASS_READ, limits.CALL_CLASS_HISTORY})
 
 
 def between(message: Message, path: str) -> Iterator[FieldViolation]:
@@ -106,6 +110,15 @@ def _trailing(stop: Any) -> Found:
         yield f"offset.{which}", "must be above 0"
 
 
+def _capacity(query: Any) -> Found:
+    if query.call_class in _OF_A_PAIR and not query.symbol:
+        yield "symbol", f"required with {limits.CallClass.Name(query.call_class)}: a pair such as BTC/USD"
+    if query.call_class in _OF_THE_KEY and query.symbol:
+        yield "symbol", "leave it empty: reads count for the key, whatever pair they are about"
+    if query.HasField("order_age") and query.call_class not in _AGED:
+        yield "order_age", "only with CALL_CLASS_AMEND or CALL_CLASS_CANCEL: other calls cost the same at any age"
+
+
 _RULES: dict[str, Callable[[Any], Found]] = {
     "OrderRef": _order_ref,
     "SubscribeTickersRequest": _tickers,
@@ -113,4 +126,5 @@ _RULES: dict[str, Callable[[Any], Found]] = {
     "OrderSpec": _spec,
     "ConditionalClose": _close,
     "TrailingStopOrder": _trailing,
+    "CapacityQuery": _capacity,
 }

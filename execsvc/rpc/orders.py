@@ -18,6 +18,7 @@ from execsvc.app.explain import Explain
 from execsvc.app.hub import Delivery
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import Overview
+from execsvc.app.preview import Preview
 from execsvc.app.timing import DEFAULT_ENTRY_DELAY_S, Timing
 from execsvc.domain.caller import Permission
 from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
@@ -26,6 +27,7 @@ from execsvc.domain.order import UNRESOLVED, Order, OrderSpec, Status, content_h
 from execsvc.ports import OrderQuery
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import orders as convert
+from execsvc.rpc.convert import preview as preview_convert
 from execsvc.rpc.convert import story
 from execsvc.rpc.convert.streams import delivery
 from execsvc.rpc.follow import OrderSource
@@ -40,9 +42,18 @@ class OrderService:
     """Every built method, by its name in snake case."""
 
     def __init__(
-        self, desk: Desk, explain: Explain, feed: OrderFeed, catalog: Catalog, overview: Overview, pumps: Pumps
+        self,
+        *,
+        desk: Desk,
+        preview: Preview,
+        explain: Explain,
+        feed: OrderFeed,
+        catalog: Catalog,
+        overview: Overview,
+        pumps: Pumps,
     ) -> None:
         self._desk = desk
+        self._preview = preview
         self._explain = explain
         self._feed = feed
         self._catalog = catalog
@@ -54,8 +65,9 @@ class OrderService:
         spec = convert.spec_of(request.spec)
         call.tell(_told(request.client_order_id, spec))
         delay_s = seconds_of(request.max_entry_delay) if request.HasField("max_entry_delay") else DEFAULT_ENTRY_DELAY_S
+        queue_s = seconds_of(request.max_queue_wait) if request.HasField("max_queue_wait") else 0.0
         placed = await self._desk.place(
-            call.who, request.client_order_id, spec, Timing(call.arrived, call.caller_by, delay_s)
+            call.who, request.client_order_id, spec, Timing(call.arrived, call.caller_by, delay_s, queue_s)
         )
         call.tell(
             {
@@ -78,6 +90,11 @@ class OrderService:
             raise error_of(order.end_fault)
         told = replace(order, status=Status.IN_DOUBT) if order.status in UNRESOLVED else order
         return _response(Placed(told, replayed=False))
+
+    async def preview_order(self, call: Call, request: wire.PreviewOrderRequest) -> wire.PreviewOrderResponse:
+        """What placing would say; nothing is written down, set aside or sent."""
+        previewed = self._preview.look(convert.spec_of(request.spec))
+        return preview_convert.response(call.account, previewed)
 
     async def cancel_order(self, call: Call, request: wire.CancelOrderRequest) -> wire.CancelOrderResponse:
         """The order as it stands when Kraken answered, or when the caller's time is nearly up."""

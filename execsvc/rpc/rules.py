@@ -115,6 +115,11 @@ def symbols(most: int) -> Rule:
     return Rule(check, each=symbol_problem)
 
 
+def at_most(most: int, what: str) -> Rule:
+    """A list of at most so many; its entries have rules of their own."""
+    return Rule(lambda entries: f"at most {most} {what}" if len(entries) > most else None)
+
+
 def number(*, least: int = 0, most: int, zero: bool = True) -> Rule:
     """A whole number from least to most; zero too where it has a meaning of its own."""
 
@@ -182,3 +187,4 @@ NAME = short_text(NAME_MAX)
 TOKEN = short_text(TOKEN_MAX)
 PAGE_SIZE = Rule(lambda size: "must not be negative" if size < 0 else None)
 HEARTBEAT = span(1, 60)
+AGE = span(0, LONGEST_S)

@@ -14,9 +14,11 @@ from google.protobuf.message import Message
 from execsvc.app.account import AccountReads
 from execsvc.app.desk import Desk
 from execsvc.app.explain import Explain
+from execsvc.app.limits import AccountLimits
 from execsvc.app.market import MarketData
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import Overview
+from execsvc.app.preview import Preview
 from execsvc.ports import Clock, Entropy
 from execsvc.rpc.account import AccountService
 from execsvc.rpc.admin import AdminService
@@ -42,9 +44,11 @@ class Services:
     """
 
     desk: Desk
+    preview: Preview
     explain: Explain
     orders: OrderFeed
     account: AccountReads
+    limits: AccountLimits
     market: MarketData
     overview: Overview
     callers: Callers
@@ -71,12 +75,18 @@ def handlers(services: Services) -> Handlers:
     """Every built method's servicer."""
     pumps = Pumps(services.clock, services.drain, services.telemetry, services.overview.about.server_epoch)
     orders = OrderService(
-        services.desk, services.explain, services.orders, services.market.catalog, services.overview, pumps
+        desk=services.desk,
+        preview=services.preview,
+        explain=services.explain,
+        feed=services.orders,
+        catalog=services.market.catalog,
+        overview=services.overview,
+        pumps=pumps,
     )
     servicers: dict[str, Any] = {
         "MarketDataService": MarketDataService(services.market, pumps),
         "OrderService": orders,
-        "AccountService": AccountService(services.account, services.clock),
+        "AccountService": AccountService(services.account, services.limits, services.clock),
         "AdminService": AdminService(services.overview, services.callers, services.clock),
     }
     unary: dict[str, Callable[[Call, Any], Awaitable[Message]]] = {}

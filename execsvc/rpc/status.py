@@ -4,7 +4,6 @@ One table, total over Reason, feeds the gate, the errors inside answers and docs
 fit into 8 KiB of trailers; nothing here decides whether a call failed.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -142,10 +141,15 @@ def _pushback_ms(fault: Fault, code: grpc.StatusCode) -> int | None:
     wait_s = fault.retry_after_s
     if code is _C.RESOURCE_EXHAUSTED:
         used = fault.metadata.get("id_used") == "true"
-        return -1 if wait_s is None or used else math.ceil(wait_s * 1000)
+        return -1 if wait_s is None or used else _whole_ms(wait_s)
     if code is not _C.UNAVAILABLE or wait_s is None:
         return None
-    return math.ceil(wait_s * 1000) if wait_s <= PATIENCE_S else -1
+    return _whole_ms(wait_s) if wait_s <= PATIENCE_S else -1
+
+
+def _whole_ms(wait_s: float) -> int:
+    """Whole milliseconds, none too few: of the nanoseconds that RetryInfo tells, or a binary fraction adds one too many."""
+    return -(-round(wait_s * 1e9) // 1_000_000)
 
 
 def _attach_fields(status: status_pb2.Status, fault: Fault) -> None:

@@ -53,6 +53,7 @@ _SPEC: dict[str, Asked] = {
     ),
     "conditional_close": _set("conditional_close"),
 }
+_SPEC_OF_REQUEST = {f"spec.{path}": _within_spec(asked) for path, asked in _SPEC.items()}
 _SCOPE = _beyond(
     "scope",
     frozenset(
@@ -64,10 +65,8 @@ _SCOPE = _beyond(
     ),
 )
 FEATURES: Mapping[str, Mapping[str, Asked]] = {
-    "PlaceOrderRequest": {
-        **{f"spec.{path}": _within_spec(asked) for path, asked in _SPEC.items()},
-        "max_queue_wait": _set("max_queue_wait"),
-    },
+    "PlaceOrderRequest": _SPEC_OF_REQUEST,
+    "PreviewOrderRequest": {**_SPEC_OF_REQUEST, "ask_venue": _given("ask_venue")},
     "ListOrdersRequest": {"scope": _SCOPE},
     "SubscribeOrdersRequest": {"scope": _SCOPE, "cancel_on_disconnect": _given("cancel_on_disconnect")},
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from execsvc_api.v1 import common_pb2 as common
+from execsvc_api.v1 import limits_pb2 as limits
 from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as service
 from google.protobuf.message import Message
@@ -54,6 +55,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         "max_entry_delay": rules.span(0, 60),  # its least is the desk's to say: DEADLINE_TOO_SHORT
         "max_queue_wait": rules.span(0, 60),
     },
+    "PreviewOrderRequest": {"account": rules.NAME, "spec": ANY.needed("what would be wanted"), "ask_venue": ANY},
     "OrderSpec": {
         "symbol": _PAIR,
         "side": rules.choice(common.Side).needed("SIDE_BUY or SIDE_SELL"),
@@ -122,6 +124,17 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     "ListBalancesRequest": {"account": rules.NAME},
     "ListFillsRequest": {"account": rules.NAME, "symbol": rules.SYMBOL, **_PERIOD, **_PAGE},
+    "GetLimitsRequest": {
+        "account": rules.NAME,
+        "symbols": rules.symbols(200),
+        "queries": rules.at_most(50, "questions"),
+    },
+    "CapacityQuery": {
+        "call_class": rules.choice(limits.CallClass).needed("which kind of call, such as CALL_CLASS_PLACE"),
+        "symbol": rules.SYMBOL,
+        "count": rules.number(most=1000),
+        "order_age": rules.AGE,
+    },
     "GetServerInfoRequest": {},
     "GetVenueStatusRequest": {},
 }
@@ -187,7 +200,11 @@ def _of_field(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldVi
         problems = ((index, rule.each(entry)) for index, entry in enumerate(value))
         yield from (FieldViolation(f"{path}[{index}]", words) for index, words in problems if words is not None)
     elif field.message_type is not None and field.message_type.name in TABLE:
-        yield from violations(value, f"{path}.")
+        entries = (
+            [(f"{path}[{index}]", each) for index, each in enumerate(value)] if field.is_repeated else [(path, value)]
+        )
+        for where, each in entries:
+            yield from violations(each, f"{where}.")
 
 
 def not_implemented(fields: tuple[str, ...], method: str) -> ExecsvcError:

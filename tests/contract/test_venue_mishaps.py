@@ -15,6 +15,7 @@ from execsvc.domain.market import (
     Desynced,
     LinkDown,
     LinkUp,
+    ModeSeen,
 )
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.paper.options import PaperOptions
@@ -171,7 +172,7 @@ async def test_skipped_sequence_reopens_the_private_stream(venue):
         await venue.fault("skip_sequence")
         placed = await venue.place(venue.order("rests", "50000.0"))
         taken = await take_until(events, of(OrdersSnapshot))
-    assert [LinkDown, LinkUp, OrdersSnapshot] == [
+    assert [LinkDown, ModeSeen, LinkUp, OrdersSnapshot] == [
         type(event) for event in taken if not isinstance(event, ExecutionSeen | Beat)
     ]
     assert [placed.venue_order_id] == [report.venue_order_id for report in taken[-1].reports]
@@ -234,8 +235,7 @@ async def test_foreign_secret_stops_the_key(paper):
             nonces=MemoryStore(disk),
             tasks=venue.tasks,
             telemetry=silent(),
-            names=venue.public.names,
-            venue_time=venue.public.venue_time,
+            public=venue.public,
         )
         for _ in range(2):
             with pytest.raises(Declined) as refusal:

@@ -15,6 +15,7 @@ from execsvc.domain.market import (
 from execsvc.domain.order import Intent, OrderSpec, OrderType, submitted
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.kraken.public import KrakenPublic
+from execsvc.kraken.rates import Counting
 from execsvc.runtime.clock import RealClock
 from execsvc.runtime.http import AiohttpHttp
 from execsvc.runtime.secrets import Secret
@@ -60,8 +61,8 @@ class Venue:
             rest_url=paper.rest_url,
             ws_auth_url=paper.ws_auth_url,
             nonces=MemoryStore(disk),
-            names=self.public.names,
-            venue_time=self.public.venue_time,
+            public=self.public,
+            counting=Counting("unlimited"),
             trade_patience_s=0.4,
             **world,
         )
@@ -107,7 +108,10 @@ class Venue:
 
     async def place(self, order):
         by = self.clock.monotonic() + (order.entry_deadline_ns - self.clock.wall_ns()) / 1e9
-        return await self.private.place(order, self.instrument, by, forbidden=lambda: None, note=lambda _: None)
+        room = await self.private.rates.room(BTC, order.key.caller, by)
+        return await self.private.place(
+            order, self.instrument, by, room=room, forbidden=lambda: None, note=lambda _: None
+        )
 
     async def cancel(self, order):
         return await self.private.cancel(order.venue_order_id, order.venue_client_id, self.by)

@@ -124,4 +124,5 @@ def test_the_paper_exchange_prints_what_a_client_needs(tmp_path):
         "EXECSVC_KRAKEN_WS_AUTH_URL",
         "KRAKEN_API_KEY",
         "KRAKEN_API_SECRET",
+        "EXECSVC_TIER",
     ] == [each.partition("=")[0] for each in printed], done.stderr

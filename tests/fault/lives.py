@@ -134,7 +134,7 @@ class Gateway:
 @contextmanager
 def exchange_in(home, nursery):
     """A paper exchange of its own."""
-    words = ["--", "paper", "--port", "0", "--control-port", "0", "--seed", "42", "--print-env"]
+    words = ["--", "paper", "--port", "0", "--control-port", "0", "--seed", "42", "--print-env", "--tier", "unlimited"]
     life = nursery.bear(words, clean_environ(home), home / "said-exchange")
     try:
         yield Exchange(life)

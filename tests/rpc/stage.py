@@ -22,9 +22,11 @@ from execsvc.app.explain import Explain
 from execsvc.app.feeds import Feeds
 from execsvc.app.house import Terms as HouseTerms
 from execsvc.app.house import house
+from execsvc.app.limits import AccountLimits
 from execsvc.app.market import MarketData
 from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import About, Overview, Phase
+from execsvc.app.preview import Preview
 from execsvc.app.risk import Limits, RiskDesk
 from execsvc.domain.account import AssetAmount, Balance, Fill
 from execsvc.domain.errors import Reason, refuse
@@ -153,16 +155,16 @@ class PrivateStage(ScriptedVenue):
         self.history = []
         self.stream = asyncio.Queue()
 
-    async def balances(self, by):
+    async def balances(self, by, *, caller=""):
         return tuple(self.held)
 
-    async def fills(self, account, query, by):
+    async def fills(self, account, query, by, *, caller=""):
         rows = [each for each in self.history if query.end_ns is None or each.times.receive_ns < query.end_ns]
         page = rows[query.offset : query.offset + query.size]
         return tuple(each for each in page if not query.symbol or each.symbol == query.symbol), len(rows)
 
     def lanes(self):
-        return (LaneState("key-1", "trade", 2, None, stopped=False),)
+        return (LaneState("key-1", "trade", "closed", 2, None, stopped=False),)
 
     async def events(self):
         while True:
@@ -176,6 +178,7 @@ class Stage:
         self.clock = RealClock()
         self.tasks = SimTasks()
         self.venue = PrivateStage(self.clock, self.tasks)
+        self.venue.rates = parts.get("rates") or self.venue.rates
         self.public = PublicStage(self.clock)
         self.store = MemoryStore(parts.get("disk") or new_disk())
         self.spans = parts.get("telemetry") or Telemetry(
@@ -185,12 +188,14 @@ class Stage:
         self.alarms = []
         self.catalog = Catalog(self.public, self.clock)
         self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans)
+        self.limits = Limits(parts.get("max_order_notional"))
+        self.risk = RiskDesk(self.limits, self.catalog, self.feeds)
         self.house = house(
             account="main",
             venue=self.venue,
             store=self.store,
             catalog=self.catalog,
-            risk=RiskDesk(Limits(parts.get("max_order_notional")), self.catalog, self.feeds),
+            risk=self.risk,
             clock=self.clock,
             tasks=self.tasks,
             telemetry=self.spans,
@@ -229,6 +234,16 @@ class Stage:
     def _services(self, callers):
         return Services(
             desk=self.desk,
+            preview=Preview(
+                catalog=self.catalog,
+                feeds=self.feeds,
+                risk=self.risk,
+                limits=self.limits,
+                rates=self.venue.rates,
+                clock=self.clock,
+                closed_because=lambda: self.house.switch.closed_because or self.house.owner.forbids(),
+            ),
+            limits=AccountLimits(self.venue.rates, self.catalog, self.limits, self.clock),
             explain=Explain(
                 desk=self.desk,
                 journal=self.store,
@@ -237,7 +252,14 @@ class Stage:
                 awaited=self.resolver.awaited,
             ),
             orders=OrderFeed("main", self.store, self.store.journal_id, self.clock),
-            account=AccountReads("main", self.venue, self.store, self.catalog),
+            account=AccountReads(
+                account="main",
+                venue=self.venue,
+                journal=self.store,
+                catalog=self.catalog,
+                executions=self.executions,
+                clock=self.clock,
+            ),
             market=MarketData(self.public, self.catalog, self.feeds),
             overview=self.overview,
             callers=callers,

@@ -110,9 +110,9 @@ async def test_the_gateway_says_that_it_is_paper(client):
     """The mode travels in the trailers, the rest in the answer; what is not built is NotOffered."""
     info = await client.server_info()
     assert ("paper", "paper", "local") == (info.mode, info.venue, info.caller)
-    assert "OrderService/PreviewOrder" in info.unimplemented_methods
+    assert "OrderService/AmendOrder" in info.unimplemented_methods
     with pytest.raises(NotOffered):
-        await raw.call(client, "PreviewOrder", {})
+        await raw.call(client, "AmendOrder", {})
     assert (await client.venue_status()).accounts[0].account == "main"
 
 

@@ -288,12 +288,6 @@ async def test_a_field_that_is_not_built_is_refused_by_its_path(stage, path):
     assert path in refusal.bad
 
 
-async def test_a_queue_wait_is_not_built(stage):
-    """max_queue_wait is refused by name."""
-    refusal = await refused(stage.place("one", max_queue_wait={"seconds": 1}))
-    assert ("NOT_IMPLEMENTED", "max_queue_wait") == (refusal.reason, refusal.metadata["field"])
-
-
 async def test_named_defaults_are_accepted(stage):
     """The values that the contract names as defaults may be said aloud."""
     spec = limit_spec(

@@ -260,7 +260,7 @@ async def test_a_bug_after_the_intent_reads_as_a_doubt(stage):
 async def test_a_bug_before_the_intent_leaves_the_id_free(stage):
     """What breaks before anything is durable is INTERNAL with id_used=false."""
 
-    async def broken(*_):
+    async def broken(*_, **__):
         raise ZeroDivisionError("a bug")
 
     stage.store.begin = broken
@@ -289,7 +289,7 @@ async def test_a_bug_does_not_answer_with_another_order(stage):
     """The order that is told after a bug is the one asked for, never another one under the same id."""
     await stage.place("one")
 
-    async def broken(*_):
+    async def broken(*_, **__):
         raise ZeroDivisionError("a bug")
 
     stage.desk._admit = broken
@@ -315,7 +315,7 @@ async def test_an_order_is_cancelled_by_either_id(stage, named):
 async def test_a_cancel_is_answered_in_the_callers_time(stage):
     """With a venue that does not answer, OK comes before the deadline with the wish recorded."""
 
-    async def hangs(_, __, by):
+    async def hangs(_, __, by, **___):
         await stage.clock.sleep(by - stage.clock.monotonic())
 
     await stage.place("one")
@@ -422,7 +422,7 @@ async def test_a_read_of_a_dead_store_is_unavailable(stage):
 async def test_a_cancel_that_fails_says_so(stage):
     """What Kraken refuses of a cancel is told with its reason."""
 
-    async def refuses(*_):
+    async def refuses(*_, **__):
         raise busy(Reason.VENUE_CREDENTIALS_REJECTED)
 
     await stage.place("one")

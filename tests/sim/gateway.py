@@ -15,6 +15,7 @@ from execsvc.runtime.tasks import Supervisor
 from execsvc.settings import VenueUrls, load
 from execsvc.store.memory import MemoryStore, StoreCrashed
 from execsvc.telemetry import silent
+from tests.sim.market import tier_of
 from tests.sim.telling import told_by
 from tests.sim.weather import Sky
 from tests.support.entropy import SeededEntropy, stream
@@ -23,7 +24,10 @@ from tests.support.process import HeldStore, Process, ProcessClock
 from tests.support.wire import REST_URL, WS_AUTH_URL, WS_URL, WireDialer, WireHttp
 
 TELEMETRY = silent()
-SETTINGS = load({}, overrides={}, dev=False)
+SETTINGS = {
+    tier: load({"EXECSVC_TIER": tier}, overrides={}, dev=False)
+    for tier in ("starter", "intermediate", "pro", "unlimited")
+}
 URLS = VenueUrls(REST_URL, WS_URL, WS_AUTH_URL)
 
 
@@ -46,7 +50,7 @@ class Gateway:
         store.subscribe(self._told)
         key = world.exchange.venue.key
         access = VenueAccess(URLS, Secret(key.api_key), Secret(key.api_secret), None)
-        self.rooms = rooms(SETTINGS, self.parts, store, access)
+        self.rooms = rooms(SETTINGS[tier_of(world.seed)], self.parts, store, access)
         self.house = self.rooms.house
         self.process.run(self._boot(), "boot")
 

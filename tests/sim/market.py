@@ -20,10 +20,21 @@ _LOTS = 10**8
 _A_WHILE_NS = 4 * 10**9
 
 
+def tier_of(seed):
+    """Every second account is without limits, so that floods try the proof; the others have the three tiers."""
+    return ("unlimited", "starter", "unlimited", "intermediate", "unlimited", "pro")[seed % 6]
+
+
 def open_exchange(seed, *, nonce_window=0):
     """A still market with our ladder in it; only strangers move it."""
     options = PaperOptions(
-        seed=seed, pairs=(SYMBOL,), frozen=True, funds=_FUNDS, keep_orders=_KEEP, nonce_window=nonce_window
+        seed=seed,
+        pairs=(SYMBOL,),
+        frozen=True,
+        funds=_FUNDS,
+        keep_orders=_KEEP,
+        nonce_window=nonce_window,
+        tier=tier_of(seed),
     )
     exchange = PaperExchange(options, SimClock.EPOCH_NS)
     quote(exchange, SimClock.EPOCH_NS)
@@ -66,6 +77,15 @@ async def person(world, a_second):
                 world.wire.do(
                     lambda now, order=order: exchange.venue.engine.cancel(order, now, reason="User requested")
                 )
+
+
+def told_off(exchange, now):
+    """How often the exchange refused something for a counter of its own, by which."""
+    quotas, (pair_id,) = exchange.venue.quotas, exchange.venue.listings
+    calls = quotas.call_figures(exchange.venue.key.api_key, now)
+    pair = quotas.pair_figures(pair_id, now, open_orders=len(exchange.venue.orders.open_ones()))
+    figures = {"calls": calls["refused"], "engine": pair["refused"], "open orders": pair["open_refused"]}
+    return {name: count for name, count in figures.items() if count}
 
 
 # ---- what it did -------------------------------------------------------------------------------------------------

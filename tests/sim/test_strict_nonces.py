@@ -21,7 +21,7 @@ from execsvc.ports import Accepted, RefusedByVenue, Reply, ReplyLostError, Unkno
 from execsvc.store.memory import MemoryStore
 from tests.support.simloop import SimClock, SimTasks, run_sim
 from tests.support.world import new_disk
-from tests.unit.kraken.kraken_parts import BTC_USD, an_order, private_side
+from tests.unit.kraken.kraken_parts import an_order, private_side, sending
 
 CALLERS = 64
 WAY_S = 0.01
@@ -166,7 +166,7 @@ class Crowd:
     async def place(self, name):
         order = an_order(self.clock, name, entry_s=10.0)
         by = self.clock.monotonic() + 10.0
-        told = await self.side.place(order, BTC_USD, by, forbidden=lambda: None, note=lambda _: None)
+        told = await sending(self.side, order, by)
         self.told[order.venue_client_id] = told
 
     async def cancel(self, name):

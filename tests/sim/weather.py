@@ -168,7 +168,7 @@ FAMILIES = {
         timeouts_s=(10.0,),
         strangers=0.05,
         person=1.0,
-        script=((3.0, "blind"),),
+        script=((4.4, "blind"),),
         lasts_s=8.2,
         cured=replace(CALM, dial_fails=1),
     ),

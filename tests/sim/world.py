@@ -27,6 +27,8 @@ from tests.support.simloop import SimLoop
 from tests.support.wire import Wire
 
 T_S, DELAY_S = 12.0, 5.0  # promises.md P2: so long with entry deadlines of at most 5 s and V as it is at the start
+# Looks cost points that a storm has used up: then they wait for Kraken's counter of the tier (promises.md section 5).
+T_COUNTED_S = {"starter": 40.0, "intermediate": 24.0, "pro": 16.0, "unlimited": 12.0}
 T_FLOOD_S = 45.0  # the same while orders come faster than the key can send: late is allowed, never is not
 V_S = 3.0
 OPEN_S = 60.0
@@ -136,6 +138,9 @@ class World:
             self._close()
         history = self._history()
         self.findings += judge(history)
+        for counter, times in market.told_off(self.exchange, self.wire.now_ns).items():
+            self.counts[f"told off {counter}"] += times
+            self.findings.append(Finding("P4", f"the exchange's counter of {counter} refused {times} times"))
         self._count(history)
         return Outcome(self.seed, tuple(self.findings), self.trace.hash, self.counts, tuple(self.trace.lines))
 
@@ -159,10 +164,13 @@ class World:
         flood = self.loop.create_task(self._flood(family.flood)) if family.flood else None
         await asyncio.sleep(self.forecast.lasts_s)
         await self._mend()
+        tier = market.tier_of(self.seed)
         if flood is not None:
-            await self._settle(T_FLOOD_S, self._unresolved())
+            await self._settle(T_FLOOD_S + T_COUNTED_S[tier] - T_S, self._unresolved())
             flood.cancel()
-        await self._settle(T_S + max(family.delays_s) - DELAY_S, ())
+        # After a flood there are pages of closed orders to look through, each of which costs its points.
+        counted_s = (T_COUNTED_S[tier] - T_S) * (1 if flood is None else 3)
+        await self._settle(T_S + counted_s + max(family.delays_s) - DELAY_S, ())
         self.weather = CALM
         for task in others:
             task.cancel()

@@ -218,6 +218,7 @@ class Hall:
             home,
             EXECSVC_STORE=f"sqlite://{home}/execsvc.db",
             EXECSVC_LISTEN="127.0.0.1:0",
+            EXECSVC_TIER=self.exchange.environ["EXECSVC_TIER"],
             EXECSVC_KRAKEN_REST_URL=f"http://127.0.0.1:{links['rest'].port}",
             EXECSVC_KRAKEN_WS_URL=self.exchange.environ["EXECSVC_KRAKEN_WS_URL"],
             EXECSVC_KRAKEN_WS_AUTH_URL=f"ws://127.0.0.1:{links['ws'].port}/v2/auth",
@@ -264,4 +265,4 @@ async def until(condition, seconds):
 async def hall(home):
     """An exchange; desks are opened as they are wanted, and closed with it."""
     async with AsyncExitStack() as stack:
-        yield Hall(stack.enter_context(paper_exchange(home)), home, stack)
+        yield Hall(stack.enter_context(paper_exchange(home, "--tier", "unlimited")), home, stack)

@@ -18,6 +18,7 @@ from execsvc.ports import (
     Accepted,
     CancelFoundNothing,
     CancelTaken,
+    CapacityAnswer,
     KeyCheck,
     RefusedByVenue,
     Sighting,
@@ -55,8 +56,50 @@ class Fate:
     status: Status = Status.OPEN
 
 
+class FreeRoom:
+    """Room for one placement; `released` tells how often it was given back."""
+
+    def __init__(self):
+        self.released = 0
+
+    def release(self):
+        self.released += 1
+
+
+class ScriptedRates:
+    """Counters that are never full, unless `refusals` holds what the next askers are told; `asked`: symbol, caller, by."""
+
+    tier = "intermediate"
+    problems = ()
+
+    def __init__(self):
+        self.refusals = deque()
+        self.asked = []
+        self.rooms = []
+
+    async def room(self, symbol, caller, by):
+        self.asked.append((symbol, caller, by))
+        refusal = self.refusals.popleft() if self.refusals else None
+        if refusal is not None:
+            raise refusal
+        self.rooms.append(FreeRoom())
+        return self.rooms[-1]
+
+    def place_cost(self):
+        return Decimal(1)
+
+    def counters(self, symbols):
+        return ()
+
+    def capacity(self, question):
+        return CapacityAnswer(1, 0.0, 1.0)
+
+
 class ScriptedVenue:
-    """One account. `accepted` is the truth: (wire id, txid) in order of acceptance."""
+    """One account. `accepted` is the truth: (wire id, txid) in order of acceptance.
+
+    `looks` are (when, whether it counts); the next ones raise `look_refusals`, `glances` many of them count for no id.
+    """
 
     key_label = "key-1"
     patience_s = 2.0
@@ -77,16 +120,32 @@ class ScriptedVenue:
         self.sweeps = []
         self.sweep_failures = 0
         self.reachable = True
+        self.rates = ScriptedRates()
+        self.resumed = []
+        self.looks = []
+        self.looked_since = []
+        self.look_refusals = deque()
+        self.glances = 0
+        self.accepted_at = None
+        self.queries = []
 
-    async def place(self, order, instrument, by, *, forbidden, note):
+    def resume(self, past, *, looks_ran):
+        self.resumed.append((past, looks_ran))
+
+    def accepted_after(self, since):
+        return self.accepted_at if self.accepted_at is not None and self.accepted_at >= since else None
+
+    async def place(self, order, instrument, by, *, room, forbidden, note):
         fate = self.plan.popleft() if self.plan else Fate()
         fault = forbidden()
         if fault is not None:
+            room.release()
             return Unsent(fault)
         self.sends.append(order.venue_client_id)
         note(Step(self._clock.wall_ns(), StepKind.SENT, "AddOrder left."))
         if fate.unsent is not None:
             await self._clock.sleep(fate.answers_s)
+            room.release()
             return Unsent(fate.unsent)
         if fate.arrives_s is not None and fate.refusal is None:
             self._tasks.start("arrival", self._arrive(order, fate, by))
@@ -118,7 +177,7 @@ class ScriptedVenue:
         self.orders[order.venue_client_id] = (report, self._clock.monotonic())
         self.accepted.append((order.venue_client_id, txid))
 
-    async def cancel(self, venue_order_id, venue_client_id, by):
+    async def cancel(self, venue_order_id, venue_client_id, by, *, symbol="", caller=""):
         await self._demand()
         named = (wire_id for wire_id, (report, _) in self.orders.items() if report.venue_order_id == venue_order_id)
         venue_client_id = next(named, venue_client_id)
@@ -132,8 +191,12 @@ class ScriptedVenue:
         )
         return CancelTaken(pending=False)
 
-    async def sweep(self, wire_ids, by):
+    async def sweep(self, wire_ids, by, *, counts=True, since_ns=None):
         began = self._clock.monotonic()
+        self.looks.append((began, counts))
+        self.looked_since.append(since_ns)
+        if self.look_refusals:
+            raise self.look_refusals.popleft()
         await self._demand()
         if self.sweep_failures:
             self.sweep_failures -= 1
@@ -145,9 +208,14 @@ class ScriptedVenue:
             if wire_id in wire_ids and since + self.lag_s <= self._clock.monotonic()
         }
         await self._clock.sleep(0.02)
-        return Sighting(began, self._clock.monotonic(), began, visible, wire_ids)
+        looked_for = wire_ids
+        if self.glances:
+            self.glances -= 1
+            looked_for = frozenset()
+        return Sighting(began, self._clock.monotonic(), began, visible, looked_for)
 
-    async def query(self, venue_order_ids, by):
+    async def query(self, venue_order_ids, by, *, caller="", resolving=False):
+        self.queries.append(venue_order_ids)
         await self._demand()
         return tuple(report for report, _ in self.orders.values() if report.venue_order_id in venue_order_ids)
 

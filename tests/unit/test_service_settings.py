@@ -198,3 +198,24 @@ def test_the_figures_of_doubt_and_retention_have_their_defaults():
         dev=False,
     )
     assert (0.5, 4.5, "beef0001") == (set_by_hand.deadline_floor_s, set_by_hand.visibility_s, set_by_hand.clear_halt)
+
+
+def test_no_live_account_is_without_limits():
+    """`unlimited` is for a paper exchange under a load test."""
+    assert "unlimited" == settings({"EXECSVC_TIER": "unlimited"}).tier
+    (problem,) = problems({**LIVE, "EXECSVC_TIER": "unlimited"})
+    assert "starter, intermediate or pro" in problem
+
+
+def test_figures_are_given_by_name():
+    """Shares of callers and costs of endpoints, blanks allowed; nothing said is nothing changed."""
+    found = settings({"EXECSVC_CALLER_WEIGHTS": "risk=3, signal=1", "EXECSVC_REST_COSTS": "ClosedOrders=0"})
+    assert ({"risk": 3, "signal": 1}, {"ClosedOrders": 0}) == (found.caller_weights, found.rest_costs)
+    assert ({}, {}) == (settings().caller_weights, settings().rest_costs)
+
+
+@pytest.mark.parametrize("text", ["risk", "risk=0", "risk=x", "=3", "risk=1,risk=2", "risk=101", "risk=-1"])
+def test_a_figure_that_is_none_is_named(text):
+    """Each name once, with a whole number in its range."""
+    (problem,) = problems({"EXECSVC_CALLER_WEIGHTS": text})
+    assert problem.startswith("EXECSVC_CALLER_WEIGHTS: ")

@@ -13,6 +13,8 @@ from execsvc_client._doubt import InDoubt
 from execsvc_client._enums import (
     AssetStatus,
     BreakerState,
+    CallClass,
+    CounterKind,
     FeedState,
     GapReason,
     InstrumentStatus,
@@ -57,6 +59,7 @@ from execsvc_client._events import (
     TickerEvent,
     TickerUpdate,
 )
+from execsvc_client._limits import Breach, CallerLimit, Capacity, CapacityQuery, Counter, Limits, Preview, RiskCheck
 from execsvc_client._market import Asset, Book, Candle, Instrument, Level, Ticker, Trade
 from execsvc_client._orders import AssetAmount, Fill, Order, Placed, Times
 from execsvc_client._requests import OrderLike, OrderOptions, SideLike, TimeInForceLike
@@ -65,13 +68,15 @@ from execsvc_client._story import Story, TimelineEvent
 from execsvc_client._sync import SyncClient
 
 __all__ = [
-    "DEFAULT_TARGET", "AccountHealth", "Asset", "AssetAmount", "AssetStatus", "Balance", "Book", "BookView",
-    "BreakerState", "Candle", "Client", "Conflict", "Connected", "Disconnected", "ExecsvcError", "Facts", "FeedState",
-    "Fill", "FillUpdate", "Gap", "GapReason", "Grant", "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus",
-    "InvalidRequest", "LaneHealth", "Level", "LiveRefused", "ModeEntry", "ModeUpdate", "NotAllowed", "NotFound",
-    "NotOffered", "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions",
-    "OrderScope", "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Reason", "Refused", "ServerFault",
-    "ServerInfo", "Side", "SideLike", "StateChanged", "Story", "SyncClient", "Throttled", "Ticker", "TickerEvent",
-    "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times", "Trade", "TradingMode",
-    "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__", "new_client_order_id", "raw",
+    "DEFAULT_TARGET", "AccountHealth", "Asset", "AssetAmount", "AssetStatus", "Balance", "Book", "BookView", "Breach",
+    "BreakerState", "CallClass", "CallerLimit", "Candle", "Capacity", "CapacityQuery", "Client", "Conflict",
+    "Connected", "Counter", "CounterKind", "Disconnected", "ExecsvcError", "Facts", "FeedState", "Fill", "FillUpdate",
+    "Gap", "GapReason", "Grant", "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus", "InvalidRequest",
+    "LaneHealth", "Level", "Limits", "LiveRefused", "ModeEntry", "ModeUpdate", "NotAllowed", "NotFound", "NotOffered",
+    "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions", "OrderScope",
+    "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Preview", "Reason", "Refused", "RiskCheck",
+    "ServerFault", "ServerInfo", "Side", "SideLike", "StateChanged", "Story", "SyncClient", "Throttled", "Ticker",
+    "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times",
+    "Trade", "TradingMode", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
+    "new_client_order_id", "raw",
 ]  # fmt: skip

@@ -155,6 +155,25 @@ class TradingMode(Open):
     HALTED = 4
 
 
+class CounterKind(Open):
+    """Which of Kraken's counters."""
+
+    UNSPECIFIED = 0
+    REST_KEY = 1
+    ENGINE_PAIR = 2
+
+
+class CallClass(Open):
+    """What kind of call capacity is asked for."""
+
+    UNSPECIFIED = 0
+    PLACE = 1
+    AMEND = 2
+    CANCEL = 3
+    READ = 4
+    HISTORY = 5
+
+
 class BreakerState(Open):
     """State of a lane's breaker."""
 

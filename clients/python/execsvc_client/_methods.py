@@ -82,6 +82,7 @@ SUBSCRIBE_TICKERS = Stream(
 SUBSCRIBE_BOOK = Stream("MarketDataService/SubscribeBook", market.SubscribeBookRequest, market.SubscribeBookResponse)
 
 PLACE_ORDER = Unary("OrderService/PlaceOrder", orders.PlaceOrderRequest, orders.PlaceOrderResponse, 10, changes=True)
+PREVIEW_ORDER = Unary("OrderService/PreviewOrder", orders.PreviewOrderRequest, orders.PreviewOrderResponse, 5)
 CANCEL_ORDER = Unary(
     "OrderService/CancelOrder", orders.CancelOrderRequest, orders.CancelOrderResponse, 10, changes=True
 )
@@ -91,6 +92,7 @@ EXPLAIN_ORDER = Unary("OrderService/ExplainOrder", orders.ExplainOrderRequest, o
 SUBSCRIBE_ORDERS = Stream("OrderService/SubscribeOrders", orders.SubscribeOrdersRequest, orders.SubscribeOrdersResponse)
 
 LIST_BALANCES = Unary("AccountService/ListBalances", account.ListBalancesRequest, account.ListBalancesResponse, 10)
+GET_LIMITS = Unary("AccountService/GetLimits", account.GetLimitsRequest, account.GetLimitsResponse, 5)
 LIST_FILLS = Unary("AccountService/ListFills", account.ListFillsRequest, account.ListFillsResponse, 10)
 
 GET_SERVER_INFO = Unary("AdminService/GetServerInfo", admin.GetServerInfoRequest, admin.GetServerInfoResponse, 5)

@@ -16,6 +16,7 @@ from execsvc_api.v1 import order_service_pb2 as orders_pb
 from execsvc_client._amounts import Number, moment, seconds, to_wire
 from execsvc_client._chance import new_client_order_id
 from execsvc_client._enums import OrderScope, OrderStatus, Side, TimeInForce
+from execsvc_client._limits import CapacityQuery, query_to_wire
 from execsvc_client._orders import Order, Placed
 
 SideLike: TypeAlias = Side | Literal["buy", "sell"]
@@ -94,6 +95,23 @@ def place_order(
     return request
 
 
+def preview_order(
+    account: str,
+    symbol: str,
+    side: SideLike,
+    *,
+    quantity: Number,
+    limit_price: Number | None,
+    market: bool,
+    options: OrderOptions,
+) -> orders_pb.PreviewOrderRequest:
+    """One order to look at: the spec that place_order() makes of the same arguments. Raises as it does."""
+    placement = place_order(
+        account, symbol, side, quantity=quantity, limit_price=limit_price, market=market, options=options
+    )
+    return orders_pb.PreviewOrderRequest(account=account, spec=placement.spec)
+
+
 def _refuse_unknown(options: OrderOptions) -> None:
     if unknown := options.keys() - OrderOptions.__annotations__.keys():
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
@@ -165,6 +183,15 @@ def list_fills(
     if until is not None:
         request.end_time.CopyFrom(moment(until, "until"))
     return request
+
+
+def get_limits(
+    account: str, symbols: str | Iterable[str], queries: Iterable[CapacityQuery]
+) -> account_pb.GetLimitsRequest:
+    """Counters of these pairs, and questions about capacity."""
+    return account_pb.GetLimitsRequest(
+        account=account, symbols=symbols_of(symbols), queries=[query_to_wire(each) for each in queries]
+    )
 
 
 def list_trades(symbol: str, *, since: datetime | None, page_size: int) -> market_pb.ListTradesRequest:

@@ -34,6 +34,7 @@ from execsvc_client._enums import FeedState, OrderScope, OrderStatus
 from execsvc_client._errors import ExecsvcError
 from execsvc_client._events import BookView, OrderEvent, TickerEvent
 from execsvc_client._follow import HEARTBEAT
+from execsvc_client._limits import CapacityQuery, Limits, Preview, read_limits, read_preview
 from execsvc_client._market import (
     Asset,
     Book,
@@ -175,6 +176,28 @@ class SyncClient:
         """place() with the side sell."""
         return self.place(symbol, "sell", quantity=quantity, limit_price=limit_price, market=market, **options)
 
+    def preview(
+        self,
+        symbol: str,
+        side: SideLike,
+        *,
+        quantity: Number,
+        limit_price: Number | None = None,
+        market: bool = False,
+        **options: Unpack[OrderOptions],
+    ) -> Preview:
+        """What place() would say to the same arguments: the rounded order, rules, limits, counter. Places nothing."""
+        request = requests.preview_order(
+            self.link.settings.account,
+            symbol,
+            side,
+            quantity=quantity,
+            limit_price=limit_price,
+            market=market,
+            options=options,
+        )
+        return read_preview(self.link.call(methods.PREVIEW_ORDER, request, timeout=options.get("timeout")))
+
     def resolve(self, order: OrderLike, timeout: float = RESOLVE_TIMEOUT) -> Placed:
         """Wait for the truth about a placement: a Placed as it is now, an InDoubt, an OutcomeUnknown or an id.
 
@@ -279,6 +302,13 @@ class SyncClient:
         request = account_pb.ListBalancesRequest(account=self.link.settings.account)
         answer = self.link.call(methods.LIST_BALANCES, request, timeout=timeout)
         return tuple(map(read_balance, answer.balances))
+
+    def limits(
+        self, symbols: str | Iterable[str] = (), *, queries: Iterable[CapacityQuery] = (), timeout: float | None = None
+    ) -> Limits:
+        """Kraken's counters of these pairs (of every pair used so far when none is named), and when calls may go."""
+        request = requests.get_limits(self.link.settings.account, symbols, queries)
+        return read_limits(self.link.call(methods.GET_LIMITS, request, timeout=timeout))
 
     def server_info(self, *, timeout: float | None = None) -> ServerInfo:
         """Who the gateway is, whether it trades live, who the caller is to it, and what it does not offer."""

@@ -72,6 +72,8 @@ def test_default_deadlines_are_the_contracts(row):
         (_enums.VenueMode, admin_service_pb2.VenueMode),
         (_enums.BreakerState, admin_service_pb2.BreakerState),
         (_enums.TradingMode, limits_pb2.TradingMode),
+        (_enums.CounterKind, limits_pb2.CounterKind),
+        (_enums.CallClass, limits_pb2.CallClass),
     ],
     ids=lambda enum: getattr(enum, "__name__", ""),
 )

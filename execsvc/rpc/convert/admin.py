@@ -1,6 +1,6 @@
 """What the service knows of itself and of the venue, into the contract's messages.
 
-Health of lanes is told as closed or open: the breakers' own states come with the breakers.
+A lane's breaker goes by the same words on both sides; what opens one is the adapter's to say.
 """
 
 from execsvc_api.v1 import admin_service_pb2 as admin
@@ -13,6 +13,11 @@ from execsvc.rpc.scalars import FEED_STATES, duration, timestamp_or_none
 
 MODES: dict[VenueMode, admin.VenueMode.ValueType] = {
     mode: admin.VenueMode.Value(f"VENUE_MODE_{mode.name}") for mode in VenueMode
+}
+BREAKERS: dict[str, admin.BreakerState.ValueType] = {
+    "closed": admin.BREAKER_STATE_CLOSED,
+    "open": admin.BREAKER_STATE_OPEN,
+    "probing": admin.BREAKER_STATE_PROBING,
 }
 UNBOUND = frozenset({Permission.MARKET, Permission.ADMIN})
 
@@ -32,7 +37,7 @@ def _words(permissions: frozenset[Permission]) -> list[str]:
     return [each.value for each in Permission if each in permissions]
 
 
-def venue_status(value: VenueReport, now_ns: int) -> admin.GetVenueStatusResponse:
+def venue_status(value: VenueReport) -> admin.GetVenueStatusResponse:
     """Venue, clock and the one account."""
     reading = value.clock
     return admin.GetVenueStatusResponse(
@@ -45,20 +50,20 @@ def venue_status(value: VenueReport, now_ns: int) -> admin.GetVenueStatusRespons
                 account=value.account,
                 private_feed=FEED_STATES[value.private_feed],
                 in_doubt_count=value.in_doubt,
+                locked_out_until_time=timestamp_or_none(value.locked_out_until_ns),
                 problems=value.problems,
-                lanes=[lane(each, now_ns) for each in value.lanes],
+                lanes=map(lane, value.lanes),
             )
         ],
     )
 
 
-def lane(value: LaneState, now_ns: int) -> admin.LaneHealth:
-    """One lane; OPEN when no call is made on it now."""
-    blocked = value.stopped or (value.blocked_until_ns is not None and value.blocked_until_ns > now_ns)
+def lane(value: LaneState) -> admin.LaneHealth:
+    """One lane; one that is open without an end waits for a person."""
     return admin.LaneHealth(
         key_label=value.key_label,
         lane=value.lane,
-        breaker=admin.BREAKER_STATE_OPEN if blocked else admin.BREAKER_STATE_CLOSED,
+        breaker=BREAKERS[value.breaker],
         blocked_until_time=timestamp_or_none(value.blocked_until_ns),
         queue_depth=value.queue_depth,
     )

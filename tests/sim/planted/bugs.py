@@ -7,6 +7,7 @@ of the other, named in `without`. A simulation that misses one of these proves n
 from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 
 from execsvc.app import resolver as resolver_room
 from execsvc.app.owner import Owner
@@ -18,9 +19,10 @@ from execsvc.domain.verdict import Evidence, NotPlaced, judge
 from execsvc.kraken import encode, faults
 from execsvc.kraken.endpoints import Rank
 from execsvc.kraken.faults import Move
-from execsvc.kraken.lane import LaneQueue
+from execsvc.kraken.lanequeue import LaneQueue
 from execsvc.kraken.nonce import Nonces
 from execsvc.kraken.placing import Placing
+from execsvc.kraken.rates import KrakenRates
 from execsvc.kraken.sweep import _Look
 from execsvc.ports import Accepted, Fresh, JournalEntry, Known, RefusedByVenue, Unknown, Unsent
 from execsvc.store.memory import MemoryStore
@@ -203,12 +205,13 @@ def clock_nonces():
 def sent_in_the_call():
     """The send belongs to the RPC and is cancelled with it; nobody looks for what was left behind."""
 
-    async def begin(self, key, spec, timing, instrument):
+    async def begin(self, key, spec, timing, instrument, room):
         entry_by = timing.arrived + timing.entry_delay_s
+        written = self._clock.monotonic()
         begun = await self._begin(key, spec, timing, entry_by)
         if isinstance(begun, Fresh):
             self._flying.add(key)
-            await self._send(begun.order, instrument, entry_by)
+            await self._send(begun.order, instrument, entry_by, room, written)
         return begun
 
     return [(Sender, "begin", begin), (Resolver, "_adopt_overdue", _nothing_asked)]
@@ -243,7 +246,11 @@ def closed_before_open():
         if wire_id not in self.found:
             await self._open({"cl_ord_id": wire_id})
 
-    return [(_Look, "_one", one), *one_sweep()]
+    async def through_all(self, wire_ids, since_ns):
+        await self._closed_pages(wire_ids, {"start": str(since_ns // 1_000_000_000), "closetime": "open"})
+        await self._open({})
+
+    return [(_Look, "_one", one), (_Look, "through_all", through_all), *one_sweep()]
 
 
 def negative_before_the_barrier():
@@ -268,10 +275,23 @@ def visibility_ignored():
 def resolver_starved():
     """Looks wait behind orders for ever."""
 
-    def pick(self, now):
-        return next((self._waiting[rank][0] for rank in Rank if self._waiting[rank]), None)
+    def pick(self, now, may_go):
+        heads = {ticket.rank: ticket for ticket in self.heads() if may_go(ticket.rank)}
+        return next((heads[rank] for rank in Rank if rank in heads and self.wait_s(heads[rank], now) == 0), None)
 
     return [(LaneQueue, "pick", pick)]
+
+
+# ---- counting ----------------------------------------------------------------------------------------------------
+
+
+def calls_cost_nothing():
+    """The key's call counter is not kept."""
+
+    def rest_cost(self, name):
+        return Decimal(0)
+
+    return [(KrakenRates, "rest_cost", rest_cost)]
 
 
 _TWICE = frozenset({"P1.once"})
@@ -308,4 +328,5 @@ BUGS = (
     Bug(14, "outcome told before commit", outcome_told_before_commit, frozenset({"P2.changed"}), shown_by=13),
     Bug(15, "sent past the tenure", sent_past_the_tenure, frozenset({"P3.tenure"}), shown_by=66),
     Bug(16, "resolver starved by orders", resolver_starved, frozenset({"P2.T"}), shown_by=43),
+    Bug(17, "calls cost nothing", calls_cost_nothing, frozenset({"P4"}), shown_by=1),
 )

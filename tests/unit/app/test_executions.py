@@ -217,3 +217,31 @@ def test_an_order_that_contradicts_a_verdict_is_corrected_and_the_stream_goes_on
         assert "NEVER_SENT" in here.alarms[0]
 
     followed(script)
+
+
+def test_news_go_on_while_a_picture_cannot_be_compared_yet():
+    """Kraken's counter is full: what vanished is asked for later, what the stream tells is recorded, the state not LIVE."""
+
+    async def scenario(here, executions, tell):
+        order = (await here.place("c-1")).order
+        report, _ = here.venue.orders[order.venue_client_id]
+        asked, full = here.venue.query, Busy(Fault(Reason.LOCAL_RATE_LIMITED, "full", retry_after_s=9.0))
+
+        async def refuse(*_, **__):
+            raise full
+
+        here.venue.query = refuse
+        await tell(LinkUp(1), OrdersSnapshot(()))
+        before = executions.state
+        await tell(ExecutionSeen(replace(report, status=Status.CANCELLED), None))
+        cancelled = (await here.desk.get(ME, REF)).status
+        await tell(Beat(1))
+        still = executions.state
+        here.venue.query = asked
+        here.tasks.start("reconcile", executions.reconcile_now_and_then())
+        await here.clock.sleep(2.5)
+        await tell(Beat(2))
+        assert (FeedState.RESYNCING, FeedState.RESYNCING, FeedState.LIVE) == (before, still, executions.state)
+        assert Status.CANCELLED is cancelled
+
+    followed(scenario)

@@ -3,57 +3,16 @@
 from dataclasses import replace
 
 import pytest
+from opening_parts import opened
 
-from execsvc.app.opening import KeyTerms, Opening
 from execsvc.app.overview import Phase
 from execsvc.domain.errors import Busy, Declined, Reason
 from execsvc.domain.order import Status
 from tests.support.simloop import run_sim
 from tests.support.venue import Fate
-from tests.support.world import World, new_disk, world
+from tests.support.world import new_disk, world
 
 LOST = Fate(arrives_s=None, answers_s=None)
-
-
-class Opened:
-    """An account that is opened as the product opens it, over the scripted venue."""
-
-    def __init__(self, here, **terms):
-        self.here = here
-        self.phases, self.warnings = [], []
-        self.opening = Opening(
-            here.house,
-            clock=here.clock,
-            tasks=here.tasks,
-            terms=KeyTerms(**terms),
-            phase=self.phases.append,
-            warn=self.warnings.append,
-        )
-
-    async def open(self):
-        return await self.opening.open(5.0)
-
-
-def opened(scenario, *, disk=None, venue=None, **terms):
-    async def main():
-        here = World(disk or new_disk(), venue=venue)
-        here.venue.events = _silence(here)
-        account = Opened(here, **terms)
-        try:
-            return await scenario(here, account)
-        finally:
-            await here.kill()
-            assert here.tasks.failures == []
-
-    return run_sim(main())
-
-
-def _silence(here):
-    async def events():
-        await here.clock.sleep(10_000)
-        yield None
-
-    return events
 
 
 def test_before_the_key_was_checked_no_order_is_taken():

@@ -131,7 +131,7 @@ def test_refusals_carry_everything(execsvc, gateway, fail):
         "client_order_id": "dca-1",
         "id_used": False,
         "order_id": "OZZ",
-        "try": "execsvc order list --open",
+        "try": "execsvc limits BTC/USD",
         "docs": "docs/reference/errors.md#local_rate_limited",
     }
 

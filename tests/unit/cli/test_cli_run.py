@@ -153,8 +153,22 @@ def test_paper_prints_its_variables_first(execsvc, monkeypatch):
     monkeypatch.setattr("execsvc.paper.server.serve", serve)
     said = execsvc("paper", "--port", "9", "--seed", "5", "--control-port", "0", "--print-env")
     assert said.out == "EXECSVC_KRAKEN_REST_URL=http://127.0.0.1:9\nKRAKEN_API_KEY=k\n\n"
-    assert (9, 5, 0) == (asked[0].port, asked[0].seed, asked[0].control_port)
+    assert (9, 5, 0, "intermediate") == (asked[0].port, asked[0].seed, asked[0].control_port, asked[0].tier)
     assert execsvc("paper").out == ""
+
+
+def test_paper_takes_a_tier(execsvc, monkeypatch):
+    """--tier: whose rate limits it keeps; another word is exit 2 with the words there are."""
+    asked = []
+
+    async def serve(options, *, announce, stop):
+        asked.append(options.tier)
+
+    monkeypatch.setattr("execsvc.paper.server.serve", serve)
+    execsvc("paper", "--tier", "pro")
+    refused = execsvc("paper", "--tier", "gold")
+    assert (["pro"], 2) == (asked, refused.code)
+    assert "unlimited" in refused.err
 
 
 def test_paper_on_a_taken_port_is_exit_3(execsvc, monkeypatch):

@@ -10,7 +10,8 @@ from execsvc.domain.market import Side
 from execsvc.domain.order import Intent, OrderSpec, OrderType, submitted
 from execsvc.kraken.names import Names
 from execsvc.kraken.private import KrakenPrivate
-from execsvc.kraken.venuetime import VenueTime
+from execsvc.kraken.public import KrakenPublic
+from execsvc.kraken.rates import Counting
 from execsvc.runtime.secrets import Secret
 from execsvc.telemetry import silent
 from tests.support.entropy import FixedEntropy
@@ -73,12 +74,22 @@ class Blocks:
         return self.hwm
 
 
-def private_side(http, clock, tasks, *, blocks=None, dialer=None, known_time=True, telemetry=None):
+def private_side(http, clock, tasks, *, blocks=None, dialer=None, known_time=True, telemetry=None, tier="unlimited"):
     """KrakenPrivate over `http`, its clock already known (unless told otherwise) to be Kraken's own."""
-    venue_time = VenueTime()
+    public = KrakenPublic(
+        rest_url="https://api.example",
+        ws_url="wss://ws.example/v2",
+        http=http,
+        dialer=dialer or MemoryDialer(),
+        clock=clock,
+        entropy=FixedEntropy(),
+        tasks=tasks,
+        telemetry=telemetry or silent(),
+    )
+    public.names = known_names()
     if known_time:
         now = clock.wall_ns()
-        venue_time.observe(sent_ns=now, received_ns=now, earliest_ns=now, latest_ns=now)
+        public.venue_time.observe(sent_ns=now, received_ns=now, earliest_ns=now, latest_ns=now)
     return KrakenPrivate(
         account="main",
         key="a-public-key",
@@ -93,15 +104,16 @@ def private_side(http, clock, tasks, *, blocks=None, dialer=None, known_time=Tru
         nonces=blocks or Blocks(),
         tasks=tasks,
         telemetry=telemetry or silent(),
-        names=known_names(),
-        venue_time=venue_time,
+        public=public,
+        counting=Counting(tier),
     )
 
 
-def sending(side, order, by, *, forbidden=lambda: None, steps=None):
+async def sending(side, order, by, *, forbidden=lambda: None, steps=None):
     """A placement whose entry deadline is monotonic `by`; what it notes ends up in `steps`."""
     note = (lambda _: None) if steps is None else steps.append
-    return side.place(order, BTC_USD, by, forbidden=forbidden, note=note)
+    room = await side.rates.room(order.spec.symbol, order.key.caller, by)
+    return await side.place(order, BTC_USD, by, room=room, forbidden=forbidden, note=note)
 
 
 TXID = "OUF4EM-FRGI2-MQMWZD"

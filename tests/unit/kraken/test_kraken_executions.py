@@ -4,41 +4,17 @@ import json
 from decimal import Decimal
 
 import pytest
+from executions_parts import ACK, TOKEN, frame, gets, sample, session
 from hypothesis import given
 from hypothesis import strategies as st
-from kraken_parts import VECTORS, known_names
 
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import ProtocolBroken
 from execsvc.domain.market import Beat, LinkUp, Side
 from execsvc.domain.order import Status
-from execsvc.kraken.executions import ExecutionsSession
-from execsvc.kraken.pulse import Pulse
-from execsvc.kraken.venuetime import VenueTime
 from execsvc.ports import ExecutionSeen, OrdersSnapshot
 
 D = Decimal
-TOKEN = "G38a1tGFzqGiUCmnegBcm8d4nfP3tytiNQz6tkCBYXY"
-ACK = {"method": "subscribe", "success": True, "result": {"channel": "executions"}, "req_id": 1}
-
-
-def session():
-    opened = ExecutionsSession(token=TOKEN, account="main", names=known_names(), pulse=Pulse(VenueTime()))
-    opened.opened(100.0, 100)
-    return opened
-
-
-def frame(rows, sequence, kind="update"):
-    return {"channel": "executions", "type": kind, "data": rows, "sequence": sequence}
-
-
-def gets(private, message):
-    text = message if isinstance(message, bytes) else json.dumps(message).encode()
-    return private.receive(text, 100.1, 100)
-
-
-def sample(name):
-    return (VECTORS / f"{name}.json").read_bytes()
 
 
 def test_subscription_is_asked_once_with_the_token():
@@ -46,7 +22,13 @@ def test_subscription_is_asked_once_with_the_token():
     private = session()
     said = [json.loads(text) for text in [*private.due(100.0, 100), *private.due(100.1, 100)]]
     (asked,) = [message for message in said if message["method"] == "subscribe"]
-    assert asked["params"] == {"channel": "executions", "token": TOKEN, "snap_orders": True, "snap_trades": True}
+    assert asked["params"] == {
+        "channel": "executions",
+        "token": TOKEN,
+        "snap_orders": True,
+        "snap_trades": True,
+        "ratecounter": True,
+    }
 
 
 def test_token_is_not_shown():

@@ -6,24 +6,23 @@ import pytest
 from kraken_parts import Blocks, an_order, failing, live, sending
 
 from execsvc.domain.errors import Busy, Declined, Reason
-from execsvc.ports import (
-    Unsent,
-)
 from tests.support.net import answer
 
 
 def test_refused_key_stops_all_private_calls():
-    """After Invalid key nothing goes out any more: orders are unsent, reads refused."""
+    """After Invalid key nothing goes out any more: there is no room for orders, reads are refused."""
 
     async def act(side, clock):
         by = clock.monotonic() + 5
         await sending(side, an_order(clock, "a"), by)
         with pytest.raises(Declined) as refusal:
             await side.balances(by)
-        return await sending(side, an_order(clock, "b"), by), refusal.value.reason, side.lanes()[0].stopped
+        with pytest.raises(Declined) as second:
+            await side.rates.room("BTC/USD", "local", by)
+        return second.value.reason, refusal.value.reason, side.lanes()[0].stopped
 
     (second, reason, stopped), http = live(failing("EAPI:Invalid key"), act)
-    assert (Unsent, Reason.VENUE_CREDENTIALS_REJECTED) == (type(second), second.fault.reason)
+    assert Reason.VENUE_CREDENTIALS_REJECTED is second
     assert (reason, stopped, len(http.sent)) == (Reason.VENUE_CREDENTIALS_REJECTED, True, 1)
 
 
@@ -104,8 +103,7 @@ def test_nonce_order_is_send_order_with_one_call_in_flight():
     async def act(side, clock):
         by = clock.monotonic() + 60
         await asyncio.gather(
-            *(side.balances(by) for _ in range(32)),
-            *(side.query(("A",), by) for _ in range(32)),
+            *(side.query(("A",), by) for _ in range(64)),
         )
 
     _, http = live(script, act)

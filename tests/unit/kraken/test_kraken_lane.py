@@ -9,18 +9,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execsvc.domain.errors import Busy, Declined, ExecsvcError, Fault, Reason
+from execsvc.kraken.costs import TIERS, UNLIMITED
+from execsvc.kraken.counters import Counter
 from execsvc.kraken.endpoints import Effect, Rank
-from execsvc.kraken.lane import AGEING_S, DEPTH_MAX, Lane, LaneQueue, Ticket
+from execsvc.kraken.lane import Lane
+from execsvc.kraken.lanequeue import AGEING_S, CALLER_DEPTH_MAX, READ_AGEING_S, LaneQueue, Ticket
 from tests.support.simloop import SimClock, run_sim
 
 FAR = 1e9
+
+
+def endless():
+    """A counter that is never full."""
+    tier = TIERS[UNLIMITED]
+    return Counter(tier.rest_max, tier.rest_decay)
 
 
 class Race:
     """Calls on one lane, each holding it for `round_trip_s`; `began` and `done` keep the order."""
 
     def __init__(self, clock, round_trip_s=0.1):
-        self.lane = Lane("key-1", clock)
+        self.lane = Lane("key-1", clock, endless())
         self.clock = clock
         self.round_trip_s = round_trip_s
         self.began = []
@@ -43,19 +52,23 @@ class Race:
 
 @given(st.lists(st.tuples(st.sampled_from(Rank), st.floats(0, 5)), min_size=1, max_size=30), st.floats(5, 20))
 def test_pick_obeys_class_then_age_then_arrival(waiting, now):
-    """Cancels first, then an aged resolve, trades, resolving, reads; inside a class the first come."""
-    queue = LaneQueue()
+    """Cancels first, then an aged resolve, an aged read, trades, resolving, reads; inside a class the first come."""
+    queue = LaneQueue(endless())
     tickets = [Ticket(rank, since) for rank, since in sorted(waiting, key=lambda each: each[1])]
     for ticket in tickets:
         queue.push(ticket)
     picked = []
-    while (ticket := queue.pick(now)) is not None:
+    while (ticket := queue.pick(now, lambda _: True)) is not None:
         queue.remove(ticket)
         picked.append(ticket)
 
     def place(ticket):
-        aged = ticket.rank is Rank.RESOLVE and now - ticket.since >= AGEING_S
-        return (0 if ticket.rank is Rank.CANCEL else 1 if aged else 2 + ticket.rank, tickets.index(ticket))
+        waited_s = now - ticket.since
+        if ticket.rank is Rank.RESOLVE and waited_s >= AGEING_S:
+            return 1, tickets.index(ticket)
+        if ticket.rank is Rank.READ and waited_s >= READ_AGEING_S:
+            return 2, tickets.index(ticket)
+        return 0 if ticket.rank is Rank.CANCEL else 3 + ticket.rank, tickets.index(ticket)
 
     assert sorted(tickets, key=place) == picked
 
@@ -104,7 +117,7 @@ def test_full_class_is_refused_with_the_wait():
 
     async def live():
         race = Race(SimClock())
-        calls = [race.spawn(number, Rank.READ) for number in range(DEPTH_MAX + 1)]
+        calls = [race.spawn(number, Rank.READ) for number in range(CALLER_DEPTH_MAX + 1)]
         await asyncio.sleep(0)
         with pytest.raises(Busy) as refusal:
             await race.call("too many", Rank.READ)
@@ -224,7 +237,7 @@ def test_blocked_lane_opens_again_by_itself():
         race.lane.block(900.0, Fault(Reason.VENUE_LOCKED_OUT, "locked out"))
         await race.clock.sleep(300.0)
         with pytest.raises(Busy) as refusal:
-            await race.call("early", Rank.READ)
+            await race.call("early", Rank.READ, by=race.clock.monotonic() + 60)
         until_ns = race.lane.states()[0].blocked_until_ns
         await race.clock.sleep(600.0)
         await race.call("after", Rank.READ)
@@ -247,7 +260,9 @@ def test_call_granted_while_the_lane_closes_does_not_go_out():
 
         holder = asyncio.ensure_future(refused())
         await asyncio.sleep(0)
-        results = await asyncio.gather(*(race.call(number, Rank.READ) for number in range(3)), return_exceptions=True)
+        results = await asyncio.gather(
+            *(race.call(number, Rank.READ, by=60) for number in range(3)), return_exceptions=True
+        )
         await holder
         return race.order, [type(each) for each in results]
 

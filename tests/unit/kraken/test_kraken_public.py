@@ -181,11 +181,11 @@ def test_few_reads_at_a_time():
 
     async def slow(sent):
         await asyncio.sleep(1)
-        return answer({"status": "online"})
+        return answer({"XXBTZUSD": {"asks": [], "bids": []}})
 
     async def act(side, clock):
         by = clock.monotonic() + 60
-        await asyncio.gather(*(side.mode(by) for _ in range(10)))
+        await asyncio.gather(*(side.book(BTC_USD, 10 + number, by) for number in range(10)))
         return clock.monotonic()
 
     took, http = live(slow, act)

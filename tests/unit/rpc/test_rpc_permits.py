@@ -28,7 +28,7 @@ OrderService      CancelOrder       CHANGE 10 0.1 cancel
 OrderService      CancelOrders      CHANGE 10 0.1 cancel         -
 OrderService      CancelAllOrders   CHANGE 10 0.1 cancel         -
 OrderService      SetDeadMansSwitch CHANGE 10 0.1 cancel         -
-OrderService      PreviewOrder      READ   5  0.1 trade          -
+OrderService      PreviewOrder      READ   5  0.1 trade
 OrderService      GetOrder          READ   5  0.1 account|trade
 OrderService      ListOrders        READ   5  0.1 account|trade
 OrderService      ExplainOrder      READ   5  0.1 account|trade
@@ -40,7 +40,7 @@ AccountService    ListPositions     READ   10 0.1 account        -
 AccountService    ListFills         READ   10 0.1 account
 AccountService    ListLedgerEntries READ   10 0.1 account        -
 AccountService    GetFeeRates       READ   10 0.1 account        -
-AccountService    GetLimits         READ   5  0.1 account        -
+AccountService    GetLimits         READ   5  0.1 account
 AccountService    SubscribeBalances STREAM -  -   account        -
 AdminService      GetServerInfo     READ   5  0.1 any
 AdminService      GetVenueStatus    READ   5  0.1 account

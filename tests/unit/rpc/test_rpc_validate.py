@@ -4,6 +4,7 @@ import pytest
 from execsvc_api.v1 import account_service_pb2 as account
 from execsvc_api.v1 import admin_service_pb2 as admin
 from execsvc_api.v1 import common_pb2 as common
+from execsvc_api.v1 import limits_pb2 as limits
 from execsvc_api.v1 import market_data_service_pb2 as market
 from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
@@ -117,6 +118,12 @@ def many(count, kind=market.GetTickersRequest):
     return kind(symbols=[f"A{n}/USD" for n in range(count)])
 
 
+def asked(*queries):
+    return account.GetLimitsRequest(queries=[limits.CapacityQuery(**each) for each in queries])
+
+
+PLACE, AMEND, CANCEL, READ, HISTORY = range(1, 6)
+LONGEST_S = 315_576_000_000
 CONFLATE, BUFFER = common.DeliveryPolicy.MODE_CONFLATE, common.DeliveryPolicy.MODE_BUFFER
 DIGITS = "9" * 18
 HALF = 500_000_000
@@ -160,6 +167,16 @@ GOOD = [
     orders.ListOrdersRequest(statuses=range(1, 11), scope=2, end_time=Timestamp()),
     orders.SubscribeOrdersRequest(max_buffered=16, resume_token="whatever" * 200),
     orders.SubscribeOrdersRequest(max_buffered=65536, heartbeat_interval=span(60)),
+    placement(max_queue_wait=span(0)),
+    placement(max_queue_wait=span(60)),
+    orders.PreviewOrderRequest(account="a" * 64, spec=limit_spec(), ask_venue=True),
+    account.GetLimitsRequest(),
+    many(200, account.GetLimitsRequest),
+    asked(*[{"call_class": READ}] * 50),
+    asked(*({"call_class": each, "symbol": "A" * 32, "count": 1000} for each in (PLACE, AMEND, CANCEL))),
+    asked(*({"call_class": each, "count": 0} for each in (READ, HISTORY))),
+    asked(*({"call_class": each, "symbol": "A", "order_age": span(0)} for each in (AMEND, CANCEL))),
+    asked({"call_class": AMEND, "symbol": "A", "order_age": span(LONGEST_S)}),
     account.ListBalancesRequest(),
     account.ListFillsRequest(symbol="BTC/USD", start_time=Timestamp(), page_size=1000),
     admin.GetServerInfoRequest(),
@@ -209,7 +226,28 @@ BAD = [
     (placement(account="a" * 65), ["account"]),
     (placement(max_entry_delay=span(60, 1)), ["max_entry_delay"]),
     (placement(max_entry_delay=span(-1)), ["max_entry_delay"]),
-    (placement(max_queue_wait=span(61)), ["max_queue_wait"]),
+    (placement(max_queue_wait=span(60, 1)), ["max_queue_wait"]),
+    (placement(max_queue_wait=span(0, -1)), ["max_queue_wait"]),
+    (orders.PreviewOrderRequest(), ["spec"]),
+    (orders.PreviewOrderRequest(account="a" * 65, spec=limit_spec(symbol="")), ["account", "spec.symbol"]),
+    (account.GetLimitsRequest(account="a" * 65), ["account"]),
+    (many(201, account.GetLimitsRequest), ["symbols"]),
+    (account.GetLimitsRequest(symbols=["A/B", ""]), ["symbols[1]"]),
+    (asked(*[{"call_class": READ}] * 51), ["queries"]),
+    (asked({}, {"call_class": READ}, {"call_class": 6}), ["queries[0].call_class", "queries[2].call_class"]),
+    *((asked({"call_class": each}), ["queries[0].symbol"]) for each in (PLACE, AMEND, CANCEL)),
+    *((asked({"call_class": each, "symbol": "A"}), ["queries[0].symbol"]) for each in (READ, HISTORY)),
+    (asked({"call_class": PLACE, "symbol": "A" * 33}), ["queries[0].symbol"]),
+    (asked({"call_class": READ, "count": 1001}), ["queries[0].count"]),
+    *(
+        (
+            asked({"call_class": each, "symbol": "A" if each == PLACE else "", "order_age": span(0)}),
+            ["queries[0].order_age"],
+        )
+        for each in (PLACE, READ, HISTORY)
+    ),
+    (asked({"call_class": CANCEL, "symbol": "A", "order_age": span(0, -1)}), ["queries[0].order_age"]),
+    (asked({"call_class": AMEND, "symbol": "A", "order_age": span(LONGEST_S + 1)}), ["queries[0].order_age"]),
     (spec(symbol=""), ["spec.symbol"]),
     (spec(side=0), ["spec.side"]),
     (spec(side=3), ["spec.side"]),

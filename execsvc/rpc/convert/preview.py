@@ -1,0 +1,48 @@
+"""What a placement would say, into the contract's message. The wish itself comes in through orders.py.
+
+Fees stay absent: the account's rates are not known in this build. Kraken is not asked, so its answer is absent too.
+"""
+
+from execsvc_api.v1 import order_service_pb2 as wire
+
+from execsvc.app.preview import Breach, Previewed, RiskCheck
+from execsvc.rpc.convert.limits import counter, points
+from execsvc.rpc.convert.orders import spec
+from execsvc.rpc.scalars import decimal, duration, timestamp_or_none
+
+
+def response(account: str, value: Previewed) -> wire.PreviewOrderResponse:
+    """The whole verdict."""
+    reckoned = value.worth
+    return wire.PreviewOrderResponse(
+        account=account,
+        placeable=value.placeable,
+        rounded_spec=spec(value.rounded),
+        breaches=map(breach, value.breaches),
+        risk=wire.RiskVerdict(allowed=all(each.passed for each in value.checks), checks=map(risk_check, value.checks)),
+        notional="" if reckoned is None else decimal(reckoned.notional),
+        reference_price="" if reckoned is None else decimal(reckoned.price),
+        reference_time=None if reckoned is None else timestamp_or_none(reckoned.read_ns),
+        engine_cost=points(value.cost),
+        engine_counter=counter(value.counter, value.as_of_ns),
+        wait=None if value.wait_s is None else duration(value.wait_s),
+    )
+
+
+def breach(value: Breach) -> wire.RuleBreach:
+    """One rule."""
+    return wire.RuleBreach(
+        field=value.field,
+        reason=value.reason.name,
+        value=value.value,
+        bound=value.bound,
+        message=value.message,
+        fixed_by_rounding=value.fixed_by_rounding,
+    )
+
+
+def risk_check(value: RiskCheck) -> wire.RiskCheck:
+    """One check that is in force."""
+    return wire.RiskCheck(
+        name=value.name, passed=value.passed, value=value.value, limit=value.limit, message=value.message
+    )
