@@ -7,7 +7,7 @@ asks anew. Nothing is kept beyond the answer: this is no cache.
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from typing import Any, TypeVar
 
-from execsvc.domain.errors import Busy, error_of
+from execsvc.domain.errors import Busy, ExecsvcError, error_of
 from execsvc.kraken.endpoints import Effect
 from execsvc.kraken.retry import timed_out
 from execsvc.ports import Clock, Tasks
@@ -37,18 +37,22 @@ class Merged:
             until, answer = joined
             try:
                 async with self._clock.timeout_at(by):
-                    shared: T = await answer
+                    outcome: T | ExecsvcError = await answer
             except TimeoutError:
                 raise error_of(timed_out(Effect.READ)) from None
-            except Busy:
-                if until >= by or self._clock.monotonic() >= by:
-                    raise
-            else:
-                return shared
+            if not isinstance(outcome, ExecsvcError):
+                return outcome
+            if not isinstance(outcome, Busy) or until >= by or self._clock.monotonic() >= by:
+                raise error_of(outcome.fault)  # each who shares it gets an error of its own
         return await call(by)
 
-    async def _run(self, key: Hashable, call: Callable[[float], Coroutine[Any, Any, T]], by: float) -> T:
+    async def _run(
+        self, key: Hashable, call: Callable[[float], Coroutine[Any, Any, T]], by: float
+    ) -> "T | ExecsvcError":
+        """A failure is a value here: when all who asked have gone, nobody needs to hear of it."""
         try:
             return await call(by)
+        except ExecsvcError as failure:
+            return failure
         finally:
             self._under_way.pop(key, None)

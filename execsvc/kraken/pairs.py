@@ -149,3 +149,17 @@ class PairCounter:
         self.counter.land(known.charge, known.latest, now, capped=capped)
         if not known.charge.flying:
             del self._cancels[order_id]
+
+    def cancel_unsent(self, order_id: str, now: float) -> None:
+        """It never left: unless another one did, it costs nothing."""
+        known = self._cancels.get(order_id)
+        if known is None:
+            return
+        known.under_way -= 1
+        if known.under_way:
+            return
+        if known.latest:
+            self.counter.land(known.charge, known.latest, now)
+        else:
+            self.counter.release(known.charge)
+            del self._cancels[order_id]

@@ -207,16 +207,20 @@ class KrakenPrivate:
         counted_as = venue_order_id or venue_client_id
         self._rates.cancelling(symbol, counted_as)
         late_s = LATE_COUNT_S
+        left: list[int] = []
         try:
-            done = decode.cancelled(await self._rest.call(CANCEL_ORDER, params, by, caller=caller))
-            late_s = 0.0
+            result = await self._rest.call(CANCEL_ORDER, params, by, caller=caller, leaving=lambda: left.append(1))
+            late_s, done = 0.0, decode.cancelled(result)
         except Declined as failure:
             late_s = 0.0
             if failure.reason is Reason.ORDER_NOT_FOUND:
                 return CancelFoundNothing()
             raise
         finally:
-            self._rates.cancelled(symbol, counted_as, late_s=late_s)
+            if left:
+                self._rates.cancelled(symbol, counted_as, late_s=late_s)
+            else:
+                self._rates.cancel_unsent(symbol, counted_as)
         return CancelTaken(done.pending) if done.count or done.pending else CancelFoundNothing()
 
     async def sweep(

@@ -196,6 +196,12 @@ class KrakenRates:
         for pair in self._pairs_of(symbol):
             pair.cancel_answered(order_id, now, by=now + late_s, capped=self._is_told(pair))
 
+    def cancel_unsent(self, symbol: str, order_id: str) -> None:
+        """The cancel never left."""
+        now = self._clock.monotonic()
+        for pair in self._pairs_of(symbol):
+            pair.cancel_unsent(order_id, now)
+
     def _is_told(self, pair: PairCounter) -> bool:
         """Whether Kraken tells its own count of the pair.
 

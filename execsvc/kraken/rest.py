@@ -64,6 +64,10 @@ class Patience:
     read_s: float = READ_PATIENCE_S
 
 
+def _unheard() -> None:
+    """Nobody wants to hear of it."""
+
+
 class SignedRest:
     """The private calls of one key."""
 
@@ -110,15 +114,17 @@ class SignedRest:
         *,
         caller: str = "",
         since: float | None = None,
+        leaving: Callable[[], None] = _unheard,
     ) -> Raw:
         """The `result` of a read or cancel, asked for until `by`. Raises Busy, Declined or ProtocolBroken.
 
-        `caller`: whose turn it takes, empty for the house; `since`: when what this call is a step of began to wait, else now.
+        `caller`: whose turn it takes, empty for the house; `since`: when what this call is a step of began to wait, else now;
+        `leaving` hears of each request that may reach Kraken.
         """
 
         async def attempt() -> Raw | Verdict:
             try:
-                return await self._attempt(endpoint, params, by, caller, since)
+                return await self._attempt(endpoint, params, by, caller, since, leaving)
             except NotSentError as failure:
                 return faults.of_transport(failure, endpoint.effect)
 
@@ -209,7 +215,13 @@ class SignedRest:
                 return Step(now_ns, StepKind.ANSWERED, "Kraken answered.", took_ns=took_ns)
 
     async def _attempt(
-        self, endpoint: Endpoint, params: Mapping[str, str], by: float, caller: str, since: float | None
+        self,
+        endpoint: Endpoint,
+        params: Mapping[str, str],
+        by: float,
+        caller: str,
+        since: float | None,
+        leaving: Callable[[], None],
     ) -> Raw | Verdict:
         ticket = await self._turn(endpoint, by, caller, None, since)
         with self._lane.holding(ticket):
@@ -227,6 +239,10 @@ class SignedRest:
             except NotSentError:
                 ticket.fate = Fate.UNSENT
                 raise
+            except BaseException:
+                leaving()
+                raise
+            leaving()
             ticket.fate = _fate(answer)
             self._heed(answer, ticket)
             self._accept(answer, sent)

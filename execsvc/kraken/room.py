@@ -115,6 +115,7 @@ class PairDoor:
         try:
             while True:
                 now = self._clock.monotonic()
+                self._forget(now)
                 wait_s = self._wait_s(self._turns.ahead(place), now)
                 if wait_s == 0:
                     self._demand_open_order(now)
@@ -126,7 +127,7 @@ class PairDoor:
                     self._refuse(wait_s)
                 wish.news.clear()
                 with suppress(TimeoutError):
-                    async with self._clock.timeout_at(now + wait_s):
+                    async with self._clock.timeout_at(min(now + wait_s, self._next_lost())):
                         await wish.news.wait()
         except BaseException:
             if wish.ready <= self._clock.monotonic():
@@ -159,6 +160,11 @@ class PairDoor:
         for place in self._turns:
             if not place.value.waits and now > place.value.ready + GRACE_S:
                 self._turns.leave(place)
+
+    def _next_lost(self) -> float:
+        """When the first promise is lost that nobody has come for: whoever waits may go sooner then."""
+        ends = (place.value.ready + GRACE_S + 1e-6 for place in self._turns if not place.value.waits)
+        return min(ends, default=float("inf"))  # seconds
 
     def _demand_open_order(self, now: float) -> None:
         pair = self.pair

@@ -8,7 +8,7 @@ import pytest
 from kraken_parts import PLACED, TXID, an_order, failing, live, sending
 from rate_parts import spend
 
-from execsvc.domain.errors import Busy, Declined, Reason
+from execsvc.domain.errors import Busy, Declined, Fault, Reason
 from execsvc.kraken.counters import LATE_COUNT_S
 from execsvc.kraken.lanequeue import RESERVE
 from execsvc.ports import Reply
@@ -243,3 +243,17 @@ def test_an_older_calls_late_answer_does_not_take_the_proof_back():
         return round(before, 2), round(side.accepted_after(0.0), 2), side.accepted_after(2.1)
 
     assert live(script, act)[0] == (2.1, 2.1, None)
+
+
+def test_a_cancel_that_never_left_costs_nothing():
+    """The key is locked out: the lane refuses, no request goes, no point is held for one that may still be counted."""
+
+    async def act(side, clock):
+        side.rates.pair("BTC/USD").seen_open(TXID, clock.monotonic())
+        side._lane.block(900.0, Fault(Reason.VENUE_LOCKED_OUT, "locked out"))
+        with pytest.raises(Busy):
+            await side.cancel(TXID, "", clock.monotonic() + 1.0, symbol="BTC/USD")
+        return side.rates.pair("BTC/USD").counter.level(clock.monotonic())
+
+    level, http = live(lambda _: TAKEN, act)
+    assert (D(0), []) == (level, http.calls("CancelOrder"))

@@ -187,3 +187,31 @@ def test_one_who_met_short_calls_only_asks_for_itself_in_the_end():
         return answer == here.began.index(30.0) + 1, here.began.count(30.0), met >= TRIES_MAX
 
     assert reading(scenario) == (True, 1, True)
+
+
+def test_a_failure_that_nobody_waits_for_any_more_is_no_failed_task():
+    """Whoever asked has gone with a time-out of its own: the shared call ends in silence."""
+
+    async def scenario(here):
+        asked = here.read(0.5)
+        with pytest.raises(Busy) as told:
+            await asked
+        await here.clock.sleep(1)
+        return told.value.reason, here.tasks.failures
+
+    assert reading(scenario) == (Reason.READ_TIMEOUT, [])
+
+
+def test_each_that_shares_a_failure_gets_an_error_of_its_own():
+    """One traceback is not raised in many places."""
+
+    async def scenario(here):
+        async def declined(_):
+            await here.clock.sleep(0.1)
+            raise refuse(Reason.VENUE_CREDENTIALS_REJECTED, "no")
+
+        here.call = declined
+        told = await asyncio.gather(here.read(5.0), here.read(5.0), return_exceptions=True)
+        return [type(each) for each in told], told[0] is told[1], told[0].fault == told[1].fault
+
+    assert reading(scenario) == ([Declined, Declined], False, True)

@@ -367,3 +367,14 @@ def test_it_shows_its_pair_and_who_waits():
         return repr(here.door)
 
     assert at_door(scenario) == "<PairDoor <PairCounter BTC/USD <Counter 57/60> 0 open> 1 waiting>"
+
+
+def test_who_waits_inside_goes_when_a_promise_before_it_is_lost():
+    """One was told to come after 1 s and does not: its place is given up half a second later."""
+
+    async def scenario(here):
+        await here.wait("gone")
+        await here.ask("patient", 100.0)
+        return here.granted
+
+    assert at_door(scenario) == [("patient", 1.0 + GRACE_S)]
