@@ -44,7 +44,8 @@ class Lane:
         self._holder: Ticket | None = None
         self._held_since = 0.0
         self._held_s = 0.05  # how long a turn took of late
-        self._lost: list[Charge] = []
+        self._turns = 0
+        self._lost: dict[int, Charge] = {}
 
     def __repr__(self) -> str:
         state = "busy" if self._holder else "free"
@@ -89,7 +90,7 @@ class Lane:
         now = self._clock.monotonic()
         self.breaker.came_back(ticket, answered=ticket.fate is Fate.ANSWERED)
         if ticket.fate is Fate.ANSWERED:
-            self._land_lost(now)
+            self._land_lost(ticket.number, now)
         if ticket.charge is None:
             return
         if ticket.fate is Fate.UNSENT:
@@ -99,12 +100,12 @@ class Lane:
             self._counter.land(ticket.charge, now, now)
         else:
             self._counter.land(ticket.charge, now + LATE_COUNT_S, now)
-            self._lost.append(ticket.charge)
+            self._lost[ticket.number] = ticket.charge
 
-    def _land_lost(self, now: float) -> None:
-        """A later nonce was heard: what went lost before has been counted by now, or never will be."""
-        while self._lost:
-            self._counter.land(self._lost.pop(), now, now)
+    def _land_lost(self, number: int, now: float) -> None:
+        """A call of that turn was heard: what went lost in earlier turns has been counted by now, or never will be."""
+        for earlier in [each for each in self._lost if each < number]:
+            self._counter.land(self._lost.pop(earlier), now, now)
 
     async def enter(
         self,
@@ -197,6 +198,8 @@ class Lane:
 
     def _grant(self, ticket: Ticket, now: float) -> None:
         ticket.granted = True
+        self._turns += 1
+        ticket.number = self._turns
         self._held_since = now
         self._holder = ticket
         self.breaker.went(ticket.rank, ticket)

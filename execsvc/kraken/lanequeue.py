@@ -46,6 +46,7 @@ class Ticket:
     caller: str = ""
     cost: Decimal = Decimal(0)
     granted: bool = False
+    number: int = 0  # of its turn in the lane, in the order of nonces
     overtaken: bool = False  # its patience ran out: a later nonce may have arrived before its own
     fate: Fate = Fate.LOST
     charge: Charge | None = None

@@ -278,3 +278,21 @@ def test_the_counter_is_never_overdrawn_and_nobody_is_forgotten(calls):
         return over, key.lane.depth(), "free" in repr(key.lane)
 
     assert with_key(scenario) == ([], 0, True)
+
+
+def test_a_late_answer_says_nothing_of_calls_that_went_after_it():
+    """A call that was overtaken is answered after all: a read that went lost later may still be on its way."""
+
+    async def scenario(key):
+        first = await key.lane.enter(Rank.READ, Effect.READ, 100.0, cost=D(1))
+        with key.lane.holding(first):
+            first.overtaken = True
+        second = await key.lane.enter(Rank.READ, Effect.READ, 100.0, cost=D(1))
+        with key.lane.holding(second):
+            await key.clock.sleep(1.0)
+        first.fate = Fate.ANSWERED
+        key.lane.settle(first)
+        await key.clock.sleep(5.0)
+        return key.counter.level(key.clock.monotonic())
+
+    assert with_key(scenario) == D(1)
