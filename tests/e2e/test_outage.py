@@ -46,7 +46,7 @@ def environ_for(exchange, home, listen):
 def test_a_lost_exchange_is_told_and_its_return_is_found(tmp_path):
     """One stream lives through it all."""
     listen, port = f"127.0.0.1:{free_port()}", str(free_port())
-    with paper_exchange(tmp_path, "--port", port) as exchange:
+    with paper_exchange(tmp_path, "--port", port, "--tier", "unlimited") as exchange:
         environ = environ_for(exchange, tmp_path, listen)
         with running(["serve"], environ) as gateway:
             wait_serving(listen)
@@ -61,7 +61,7 @@ def test_a_lost_exchange_is_told_and_its_return_is_found(tmp_path):
             with SyncClient(listen) as client, pytest.raises(Unavailable) as refused:
                 client.buy("BTC/USD", quantity="0.001", limit_price="20000.0", client_order_id="c-1", timeout=4.0)
             assert refused.value.id_used is False
-            with paper_exchange(tmp_path, "--port", port):
+            with paper_exchange(tmp_path, "--port", port, "--tier", "unlimited"):
                 watch.until(lambda event: isinstance(event, TickerUpdate), 30.0)
                 with SyncClient(listen) as client:
                     assert client.balances()
@@ -74,13 +74,13 @@ def test_a_lost_exchange_is_told_and_its_return_is_found(tmp_path):
 def test_a_gateway_that_starts_before_its_exchange_waits_for_it(tmp_path):
     """It answers health, refuses orders as not sent, and serves when the exchange appears."""
     listen, port = f"127.0.0.1:{free_port()}", str(free_port())
-    with paper_exchange(tmp_path, "--port", port) as exchange:
+    with paper_exchange(tmp_path, "--port", port, "--tier", "unlimited") as exchange:
         environ = environ_for(exchange, tmp_path, listen)
     with running(["serve"], environ) as gateway:
         wait_serving(listen, service="")
         with SyncClient(listen) as client, pytest.raises(Unavailable):
             client.buy("BTC/USD", quantity="0.001", limit_price="20000.0", client_order_id="c-1", timeout=4.0)
-        with paper_exchange(tmp_path, "--port", port):
+        with paper_exchange(tmp_path, "--port", port, "--tier", "unlimited"):
             wait_serving(listen, seconds=30.0)
             with SyncClient(listen) as client:
                 placed = client.buy("BTC/USD", quantity="0.001", limit_price="20000.0", client_order_id="c-1")
