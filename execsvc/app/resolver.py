@@ -29,6 +29,7 @@ CLOCK_MARGIN_S = 0.05
 ENTRY_MOST_S = 60.0  # no entry deadline lies further ahead, whatever a clock that was stepped says
 LOOK_AGAIN_S = (0.2, 1.0, 3.0)
 LOOK_CLEAR_S = 1.0
+FAILED_AGAIN_S = 1.0
 SWEEP_TIMEOUT_S = 10.0
 IDLE_S = 5.0
 OVERDUE_S = 5.0  # after the entry deadline: whatever broke on an order's way, it does not stay undecided
@@ -229,6 +230,7 @@ class Resolver:
             if fault.reason is not Reason.LOCAL_RATE_LIMITED or fault.retry_after_s is None:
                 self._note(doubt, StepKind.SWEPT, f"A look failed and proves nothing: {fault.message}.")
                 self._postpone(doubt, now)
+                doubt.next_look = min(doubt.next_look, now + FAILED_AGAIN_S)
                 continue
             # The key's counter has no room: looks that count may use more of it than others.
             since = _counts_from(doubt)
@@ -329,7 +331,10 @@ class Resolver:
         pause_s = LOOK_AGAIN_S[min(doubt.looks, len(LOOK_AGAIN_S) - 1)]
         doubt.looks += 1
         later = now + pause_s
-        if at is not None and at > now and later > at - LOOK_CLEAR_S:
+        since = doubt.evidence.counts_from
+        if since is not None and at is not None and at <= now:
+            later = now  # the look before began a moment too early to count: one that begins now does
+        elif at is not None and at > now and later > at - LOOK_CLEAR_S:
             later = at  # a look just before the moment from which it counts would only delay the one that does
         doubt.next_look = later
 
