@@ -1,26 +1,18 @@
 """An account read: balances and fills, each fill told with the caller and id of the order it belongs to.
 
-Kraken counts these calls. So balances are asked for again only when the private stream has told of something since, cannot
-tell, or has been quiet for long: what it does not tell (a deposit) shows within BALANCES_MOST_S. Placing and cancelling is
-app/desk.py.
+Kraken counts these calls: balances come from app/funds.py, which asks only when the private stream has told of something,
+and fills are Kraken's own pages. Placing and cancelling is app/desk.py.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 
 from execsvc.app.catalog import Catalog
-from execsvc.app.executions import Executions
+from execsvc.app.funds import Funds
+from execsvc.app.fundsreader import FundsReader
 from execsvc.domain.account import Balance, Fill, FillQuery
-from execsvc.domain.market import FeedState
 from execsvc.ports import Clock, Journal, PrivateVenue
-
-BALANCES_MOST_S = 30.0
-
-
-@dataclass(frozen=True)
-class _Kept:
-    balances: tuple[Balance, ...]
-    moves: int
-    at: float
 
 
 class AccountReads:
@@ -33,29 +25,30 @@ class AccountReads:
         venue: PrivateVenue,
         journal: Journal,
         catalog: Catalog,
-        executions: Executions,
+        funds: Funds,
         clock: Clock,
     ) -> None:
         self.account = account
         self._venue = venue
         self._journal = journal
         self._catalog = catalog
-        self._executions = executions
+        self._funds = funds
         self._clock = clock
-        self._kept: _Kept | None = None
+
+    @property
+    def heard_ns(self) -> int | None:
+        """When a frame of the private stream was last read."""
+        return self._funds.heard_ns
 
     async def balances(self, by: float, *, caller: str = "") -> tuple[Balance, ...]:
-        """What is not zero, by asset; each says when it was read. Without news since, the last answer is given again."""
-        moves, kept = self._executions.moves, self._kept
-        if kept is not None and self._holds(kept, moves):
-            return kept.balances
-        balances = await self._venue.balances(by, caller=caller)
-        self._kept = _Kept(balances, moves, self._clock.monotonic())
-        return balances
+        """What is not zero; each says when it was read. See app/funds.py: without news since, nobody asks Kraken."""
+        return await self._funds.balances(by, caller=caller)
 
-    def _holds(self, kept: _Kept, moves: int) -> bool:
-        fresh = self._clock.monotonic() - kept.at <= BALANCES_MOST_S
-        return fresh and kept.moves == moves and self._executions.state is FeedState.LIVE
+    @contextmanager
+    def follow_balances(self, caller: str) -> Iterator[FundsReader]:
+        """A follower of the balances, from now until the block ends."""
+        with self._funds.read_by(caller):
+            yield FundsReader(self._funds, self._clock)
 
     async def fills(self, query: FillQuery, by: float, *, caller: str = "") -> tuple[tuple[Fill, ...], int]:
         """Newest first with the owner filled in, and how many there are in all before filtering by symbol."""

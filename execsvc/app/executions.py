@@ -2,7 +2,8 @@
 
 After every (re)connection the open orders of the stream's snapshot are compared with the journal's live ones, and those
 that vanished are asked for by id: a fill or cancel that happened while the link was down is not missed. Orders that did not
-come from here are left alone in this build. Doubts are settled here too, when the stream shows the order first.
+come from here are left alone in this build. Doubts are settled here too, when the stream shows the order first. Whatever
+was taken in is passed on to the account's funds (app/funds.py), for this is the one reader of the stream.
 """
 
 import asyncio
@@ -11,12 +12,22 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import assert_never
 
+from execsvc.app.funds import Funds
 from execsvc.app.sightings import Sightings
 from execsvc.app.visibility import Visibility
 from execsvc.domain.errors import Busy, Declined, ExecsvcError, ProtocolBroken, Reason
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp, ModeSeen, VenueMode
 from execsvc.domain.order import LIVE, Order, VenueOrder
-from execsvc.ports import Clock, ExecutionSeen, Journal, OrdersSnapshot, PrivateEvent, PrivateVenue
+from execsvc.ports import (
+    BalanceSeen,
+    BalancesSnapshot,
+    Clock,
+    ExecutionSeen,
+    Journal,
+    OrdersSnapshot,
+    PrivateEvent,
+    PrivateVenue,
+)
 from execsvc.telemetry import Telemetry
 
 RECONCILE_EVERY_S = 30.0
@@ -38,6 +49,7 @@ class Executions:
         telemetry: Telemetry,
         sightings: Sightings,
         visibility: Visibility,
+        funds: Funds,
         pursue_wishes: Callable[[], Awaitable[None]],
     ) -> None:
         self._account = account
@@ -48,6 +60,7 @@ class Executions:
         self._pursue_wishes = pursue_wishes
         self._sightings = sightings
         self._visibility = visibility
+        self._funds = funds
         self._heard_at: float | None = None
         self._synced = False
         self._again = 0.0
@@ -55,7 +68,6 @@ class Executions:
         self._mode: VenueMode | None = None
         self._pictured: frozenset[str] | None = None  # open orders of a picture that is not compared yet, by txid
         self.last_frame_ns: int | None = None
-        self.moves = 0  # reports of the stream so far: while none comes, funds and orders are what they were
 
     @property
     def state(self) -> FeedState:
@@ -139,6 +151,7 @@ class Executions:
             except Busy:
                 await self._clock.sleep(RETRY_S)
             else:
+                self._funds.heard(event)
                 return
 
     async def _take(self, event: PrivateEvent) -> None:
@@ -155,21 +168,19 @@ class Executions:
                 self._pictured = None
                 self._visibility.link_broken()
                 self._telemetry.feed_reconnects.add(1, {"feed": "private"})
-            case Beat(_):
+            case Beat(_) | BalanceSeen() | BalancesSnapshot(_):
                 self._heard()
             case ModeSeen(mode):
                 self._heard()
                 self._mode = mode
             case OrdersSnapshot(reports):
                 self._heard()
-                self.moves += 1
                 for report in reports:
                     await self._merge(report)
                 self._pictured = frozenset(report.venue_order_id for report in reports)
                 await self._compare_soon()
             case ExecutionSeen():
                 self._heard()
-                self.moves += 1
                 if self._synced and event.report.venue_client_id:
                     self._visibility.streamed(event.report.venue_client_id)
                 await self._executed(event)

@@ -12,6 +12,7 @@ from execsvc.app.catalog import Catalog
 from execsvc.app.chronicle import Chronicle
 from execsvc.app.desk import VENUE_FLOOR_S, Desk
 from execsvc.app.executions import Executions
+from execsvc.app.funds import Funds
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.risk import RiskDesk
@@ -52,6 +53,7 @@ class House:
     settlements: Settlements
     desk: Desk
     executions: Executions
+    funds: Funds
 
 
 def house(
@@ -148,6 +150,7 @@ def house(
         telemetry=telemetry,
         venue_floor_s=terms.venue_floor_s,
     )
+    funds = Funds(venue=venue, clock=clock, tasks=tasks, feed=lambda: executions.state)
     executions = Executions(
         account=account,
         venue=venue,
@@ -156,6 +159,7 @@ def house(
         telemetry=telemetry,
         sightings=sightings,
         visibility=visibility,
+        funds=funds,
         pursue_wishes=cancels.pursue_wishes,
     )
     switch.venue_mode = lambda: executions.mode
@@ -173,4 +177,5 @@ def house(
         settlements=settlements,
         desk=desk,
         executions=executions,
+        funds=funds,
     )

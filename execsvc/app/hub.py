@@ -2,7 +2,8 @@
 
 `offer` and the other puts never wait; a slow reader costs its own mailbox and nobody else. CONFLATE keeps the newest
 picture per key and counts what it folded; BUFFER keeps every item up to a bound and past it leaves a Gap and asks for a
-fresh picture. Order events do not pass here: they are read from the journal (app/orders.py) and cannot be lost.
+fresh picture, or, where there is none (trades), counts what is lost. Order events do not pass here: they are read from the
+journal (app/orders.py) and cannot be lost.
 """
 
 import asyncio
@@ -32,7 +33,10 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Gap:
-    """What the reader holds of these symbols is void until the snapshot that follows."""
+    """What the reader holds of these symbols is void until the snapshot that follows, if one does (of trades none).
+
+    lost: how many changes or trades; None where they cannot be counted.
+    """
 
     reason: GapReason
     symbols: tuple[str, ...]
@@ -64,14 +68,17 @@ Mail = Batch[T] | Gap | StateChanged
 
 
 class Mailbox(Generic[T]):
-    """One reader's pending mail. `refresh(symbols)` must offer fresh snapshots of those symbols at once."""
+    """One reader's pending mail.
 
-    def __init__(self, delivery: Delivery, clock: Clock, refresh: Callable[[tuple[str, ...]], None]) -> None:
+    `refresh(symbols)` must offer fresh snapshots of those symbols at once; None where there are only the items themselves.
+    """
+
+    def __init__(self, delivery: Delivery, clock: Clock, refresh: Callable[[tuple[str, ...]], None] | None) -> None:
         self._delivery = delivery
         self._clock = clock
         self._refresh = refresh
-        self._slots: dict[str, _Slot[T]] = {}
-        self._queue: deque[tuple[str, _Slot[T]]] = deque()
+        self._slots: dict[tuple[str, int], _Slot[T]] = {}
+        self._queue: deque[tuple[str, _Slot[T]] | Gap] = deque()
         self._notices: deque[Gap | StateChanged] = deque()
         self._sent_at: dict[str, float] = {}
         self._wake = asyncio.Event()
@@ -85,25 +92,34 @@ class Mailbox(Generic[T]):
     def __len__(self) -> int:
         return len(self._slots) + len(self._queue)
 
-    def offer(self, symbol: str, item: T, *, snapshot: bool) -> None:
-        """A new picture or change of a symbol; never waits."""
+    def offer(self, symbol: str, item: T, *, snapshot: bool, part: int = 0) -> None:
+        """A new picture or change of a symbol; never waits. `part`: what of the symbol it is, where parts are kept apart.
+
+        A snapshot replaces all that is pending of its symbol. Snapshots are never refused: there is one per symbol at most.
+        """
         if self._delivery.conflate:
-            held = self._slots.pop(symbol, None)
-            folded = 0 if held is None else held.folded + 1
-            self._slots[symbol] = _Slot(item, snapshot or (held is not None and held.snapshot), folded)
-        else:
-            if len(self._queue) >= self._delivery.max_buffered:
-                self._overflow()
-                return
+            self._fold(symbol, part, _Slot(item, snapshot))
+        elif snapshot or len(self._queue) < self._delivery.max_buffered:
             self._queue.append((symbol, _Slot(item, snapshot)))
+        else:
+            self._overflow(symbol)
         self._wake.set()
 
     def void(self, gap: Gap) -> None:
         """What is pending of the gap's symbols is dropped; the gap goes out before anything newer."""
-        for symbol in gap.symbols:
-            self._slots.pop(symbol, None)
-        self._queue = deque(pair for pair in self._queue if pair[0] not in gap.symbols)
-        self._notices.append(gap)
+        for key in [key for key in self._slots if key[0] in gap.symbols]:
+            del self._slots[key]
+        self._queue = deque(each for each in self._queue if isinstance(each, Gap) or each[0] not in gap.symbols)
+        self._note(gap)
+        self._wake.set()
+
+    def interrupt(self, gap: Gap) -> None:
+        """A hole after what is pending, which stays good: the gap goes out in its place."""
+        last = self._queue[-1] if self._queue else None
+        if isinstance(last, Gap) and last.reason is gap.reason:
+            self._queue[-1] = _joined(last, gap)
+        else:
+            self._queue.append(gap)
         self._wake.set()
 
     def move(self, state: FeedState) -> None:
@@ -134,38 +150,83 @@ class Mailbox(Generic[T]):
             return self._notices.popleft(), None
         return self._conflated() if self._delivery.conflate else (self._buffered(), None)
 
+    def _fold(self, symbol: str, part: int, slot: _Slot[T]) -> None:
+        key = (symbol, part)
+        held = self._slots.pop(key, None)
+        if slot.snapshot:
+            for other in [each for each in self._slots if each[0] == symbol]:
+                slot.folded += self._slots.pop(other).folded + 1
+        if held is not None:
+            slot.folded += held.folded + 1
+            slot.snapshot = slot.snapshot or held.snapshot
+        elif not slot.snapshot and part and len(self._slots) >= self._delivery.max_buffered:
+            self._overflow(symbol)
+            return
+        self._slots[key] = slot
+
     def _conflated(self) -> tuple[Batch[T] | None, float | None]:
         now = self._clock.monotonic()
         interval = self._delivery.min_interval_s
         due, wait_until = [], None
-        for symbol, slot in self._slots.items():
+        for key, slot in self._slots.items():
+            symbol = key[0]
             ready_at = self._sent_at.get(symbol, now) + interval if symbol in self._sent_at else now
             if slot.snapshot or ready_at <= now:
-                due.append(symbol)
+                due.append(key)
             else:
                 wait_until = ready_at if wait_until is None else min(wait_until, ready_at)
         if not due:
             return None, wait_until
         kind = self._slots[due[0]].snapshot
-        picked = [symbol for symbol in due if self._slots[symbol].snapshot is kind][: self._delivery.max_batch]
-        slots = [self._slots.pop(symbol) for symbol in picked]
+        picked = [key for key in due if self._slots[key].snapshot is kind][: self._delivery.max_batch]
+        slots = [self._slots.pop(key) for key in picked]
         if interval:
-            self._sent_at.update(dict.fromkeys(picked, now))
+            self._sent_at.update((symbol, now) for symbol, _ in picked)
         return Batch(tuple(slot.item for slot in slots), kind, sum(slot.folded for slot in slots)), None
 
-    def _buffered(self) -> Batch[T] | None:
-        if not self._queue:
-            return None
-        kind = self._queue[0][1].snapshot
+    def _buffered(self) -> Batch[T] | Gap | None:
         items: list[T] = []
-        while self._queue and self._queue[0][1].snapshot is kind and len(items) < self._delivery.max_batch:
-            items.append(self._queue.popleft()[1].item)
-        return Batch(tuple(items), kind, 0)
+        kind = False
+        while self._queue and len(items) < self._delivery.max_batch:
+            head = self._queue[0]
+            if isinstance(head, Gap):
+                if items:
+                    break
+                self._queue.popleft()
+                return head
+            if items and head[1].snapshot is not kind:
+                break
+            kind = head[1].snapshot
+            items.append(head[1].item)
+            self._queue.popleft()
+        return Batch(tuple(items), kind, 0) if items else None
 
-    def _overflow(self) -> None:
-        lost = len(self._queue) + 1
-        symbols = tuple(sorted({symbol for symbol, _ in self._queue}))
+    def _overflow(self, symbol: str) -> None:
+        """All that is pending is given up, and so is what should have come on top."""
+        pending = [(key[0], slot) for key, slot in self._slots.items()]
+        pending += [each for each in self._queue if not isinstance(each, Gap)]
+        holes = [each for each in self._queue if isinstance(each, Gap)]
+        symbols = {symbol, *(each for each, _ in pending)}
+        lost = 1 + sum(not slot.snapshot for _, slot in pending)
+        gap = Gap(GapReason.SLOW_CONSUMER, tuple(sorted(symbols)), lost)
+        for hole in holes:
+            gap = _joined(gap, hole)
+        self._slots.clear()
         self._queue.clear()
-        self._notices.append(Gap(GapReason.SLOW_CONSUMER, symbols, lost))
-        self._wake.set()
-        self._refresh(symbols)
+        self._note(gap)
+        if self._refresh is not None:
+            self._refresh(gap.symbols)
+
+    def _note(self, gap: Gap) -> None:
+        """Gaps go out before anything newer, so that those of one reason can be told as one."""
+        for index, notice in enumerate(self._notices):
+            if isinstance(notice, Gap) and notice.reason is gap.reason:
+                self._notices[index] = _joined(notice, gap)
+                return
+        self._notices.append(gap)
+
+
+def _joined(one: Gap, other: Gap) -> Gap:
+    """Both holes as one, for the reason of the first."""
+    lost = None if one.lost is None or other.lost is None else one.lost + other.lost
+    return Gap(one.reason, tuple(sorted({*one.symbols, *other.symbols})), lost)

@@ -1,15 +1,33 @@
-"""What is held of each topic and link of the public feeds: the last picture, its state, and who reads it.
+"""What is held of each topic of the public feeds: its state, who reads it, the last picture.
 
-Plain records, changed by app/feeds.py alone; how a state moves is decided there.
+Plain records, changed by the rooms alone (app/followed.py and its heirs); how a state moves is decided there.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
+from execsvc.app.candletape import CandleTape
 from execsvc.app.hub import Mailbox
-from execsvc.domain.market import BookSeen, BookTopic, EventTimes, FeedState, Level, Ticker, TickerTopic
-from execsvc.ports import PublicFeed
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.market import (
+    BookSeen,
+    BookTopic,
+    Candle,
+    CandleTopic,
+    EventTimes,
+    FeedState,
+    Level,
+    Ticker,
+    TickerTopic,
+    Topic,
+    Trade,
+    TradeTopic,
+)
 
+T = TypeVar("T")
+
+SHARED_LINK = 10  # tickers, trades and candles share the connection of the depth-10 books
 _WORST = (FeedState.STALE, FeedState.RESYNCING, FeedState.LIVE)
 
 
@@ -27,46 +45,70 @@ class BookChange:
     times: EventTimes
 
 
-@dataclass
-class TickerState:
-    """One symbol's ticker. `refused` says why the venue does not serve it; idle_since: since when nobody reads it."""
+@dataclass(frozen=True)
+class CandlePicture:
+    """Candles of one symbol, oldest first: its last ones (a snapshot; the open one last) or one that changed."""
 
-    topic: TickerTopic
-    boxes: "set[Mailbox[Ticker]]" = field(default_factory=set)
-    last: Ticker | None = None
+    symbol: str
+    candles: tuple[Candle, ...]
+
+
+@dataclass(eq=False)
+class TopicState(Generic[T]):
+    """One topic. `seen`: its picture has come since the link stands. `refused`: why the venue does not serve it.
+
+    idle_since: since when nobody reads it.
+    """
+
+    topic: Topic
     state: FeedState = FeedState.RESYNCING
+    boxes: "set[Mailbox[T]]" = field(default_factory=set)
+    seen: bool = False
     idle_since: float | None = None
     refused: str = ""
 
 
-@dataclass
-class BookState:
+@dataclass(eq=False)
+class TickerState(TopicState[Ticker]):
+    """One symbol's ticker."""
+
+    topic: TickerTopic
+    last: Ticker | None = None
+
+
+@dataclass(eq=False)
+class BookState(TopicState[BookChange]):
     """One book to one depth; `version` counts its changes since it was first followed."""
 
     topic: BookTopic
-    boxes: "set[Mailbox[BookChange]]" = field(default_factory=set)
     last: BookSeen | None = None
     version: int = 0
-    state: FeedState = FeedState.RESYNCING
-    idle_since: float | None = None
-    refused: str = ""
 
 
-TopicState = TickerState | BookState
-Box = Mailbox[Ticker] | Mailbox[BookChange]
+@dataclass(eq=False)
+class TradeState(TopicState[Trade]):
+    """One symbol's trades; `recent` are ids that were seen lately, `newest` the highest of all; none yet: -1."""
+
+    topic: TradeTopic
+    recent: dict[str, None] = field(default_factory=dict)
+    newest: int = -1
 
 
-@dataclass
-class Upstream:
-    """One connection of the public feed. `told_stale`: its silence has been told, so that speech is told too."""
+@dataclass(eq=False)
+class CandleState(TopicState[CandlePicture]):
+    """One symbol's candles; `wanted`: how many closed ones each reader's snapshot has; `waiting`: who has none yet."""
 
-    feed: PublicFeed
-    opened_at: float
-    up: bool = False
-    ever_up: bool = False
-    last_frame_ns: int = 0
-    last_frame_at: float | None = None
-    told_stale: bool = False
+    topic: CandleTopic
+    instrument: Instrument | None = None
+    tape: CandleTape = field(default_factory=CandleTape)
+    wanted: "dict[Mailbox[CandlePicture], int]" = field(default_factory=dict)
+    waiting: "set[Mailbox[CandlePicture]]" = field(default_factory=set)
+    asking: bool = False
+
+
+def link_of(topic: Topic) -> int:
+    """The connection a topic is on: one for each depth of book, so that Kraken need not tell two apart."""
+    return topic.depth if isinstance(topic, BookTopic) else SHARED_LINK
 
 
 def worst(states: Iterable[FeedState]) -> FeedState:

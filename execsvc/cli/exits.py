@@ -68,7 +68,7 @@ BY_REASON: Mapping[str, Row] = {
     "NOT_PLACED": Row(CONFLICT, "api", "retry", _ORDER),
     "VENUE_DEADLINE_ELAPSED": Row(CONFLICT, "api", "retry", _STATUS),
     "ORDER_IN_DOUBT": Row(CONFLICT, "unknown_outcome", "stop", _ORDER),
-    "RESUME_TOKEN_EXPIRED": Row(CONFLICT, "validation", "stop", _OPEN),
+    "RESUME_TOKEN_EXPIRED": Row(CONFLICT, "validation", "stop", "execsvc tail"),
     "RISK_REFUSED": Row(LIMITED, "risk", "stop", _LIMITS),
     "TRADING_HALTED": Row(LIMITED, "risk", "stop", _STATUS),
     "INSUFFICIENT_FUNDS": Row(REFUSED, "api", "stop", "execsvc balances"),

@@ -17,7 +17,7 @@ from execsvc.cli.output import Form, coloured, form_named, note, put_json, text_
 DOCS = "docs/reference/errors.md"
 _SYMBOL = re.compile(r"[A-Za-z0-9.]{2,12}[/-][A-Za-z0-9.]{2,12}")
 _OUTPUT_FLAGS = ("-o", "--output")
-_STREAMS = frozenset({"watch"})
+_STREAMS = frozenset({"watch", "tail"})
 _OWN_FORM = {"call": Form.JSON}  # it never prints anything else
 
 

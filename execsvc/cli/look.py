@@ -17,9 +17,10 @@ from execsvc.cli.options import Account, Output, Symbol, Target, Timeout, comple
 from execsvc.cli.output import Form, coloured, form_for, note, put_json, put_pairs, put_rows
 
 if TYPE_CHECKING:
-    from execsvc_client import Client, LaneHealth, ServerInfo, VenueStatus
+    from execsvc_client import Client, LaneHealth, ModeEntry, ServerInfo, VenueStatus
 
 HEALTH_TIMEOUT = 3.0
+ORDERS = "execsvc.v1.OrderService"
 
 
 def version(output: Output = None) -> None:
@@ -41,21 +42,17 @@ def health(
     output: Output = None,
 ) -> None:
     """Exit 0 if the gateway serves, 4 if not: for probes."""
+    import asyncio
     import os
 
     import grpc
-    from grpc_health.v1 import health_pb2, health_pb2_grpc
 
     form = form_for(output)
     address = target or os.environ.get("EXECSVC_TARGET", "") or "127.0.0.1:50051"
-    with grpc.insecure_channel(address) as channel:
-        try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(
-                health_pb2.HealthCheckRequest(service=service), timeout=timeout
-            )
-        except grpc.RpcError as failed:
-            raise Stopped(NOT_SERVING, f"{address}: {failed.details()}") from None
-    status = health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status)
+    try:
+        status = asyncio.run(_health(address, service, HEALTH_TIMEOUT if timeout is None else timeout))
+    except grpc.RpcError as failed:
+        raise Stopped(NOT_SERVING, f"{address}: {failed.details()}") from None
     if status != "SERVING":
         raise Stopped(NOT_SERVING, f"{address} {service}: {status}")
     if form is Form.TABLE:
@@ -64,12 +61,23 @@ def health(
         put_json({"status": status}, lines=form is Form.JSONL)
 
 
+async def _health(address: str, service: str, timeout: float) -> str:
+    """The serving status of a service, by its name in the health protocol. Raises grpc.RpcError."""
+    from grpc import aio
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    async with aio.insecure_channel(address) as channel:
+        request = health_pb2.HealthCheckRequest(service=service)
+        answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout)
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
+
+
 # --- status ------------------------------------------------------------------------------------------------------
 
 
 def status(
     wait: Annotated[
-        float, typer.Option("--wait", min=0, max=3600, help="Wait so many seconds until trading is possible.")
+        float, typer.Option("--wait", min=0, max=3600, help="Wait so many seconds until orders are taken.")
     ] = 0.0,
     target: Target = "",
     timeout: Timeout = None,
@@ -84,10 +92,11 @@ def status(
         by = time.monotonic() + wait
         while True:
             info, venue = await client.server_info(timeout=timeout), await client.venue_status(timeout=timeout)
-            if not wait or _is_open(venue):
+            closed = await _closed_because(client, venue) if wait else ""
+            if not closed:
                 return info, venue
             if time.monotonic() >= by:
-                raise Stopped(STILL_CLOSED, f"not open for trading after {wait:g} s: {_problem(venue)}")
+                raise Stopped(STILL_CLOSED, f"not open for trading after {wait:g} s: {closed}")
             await asyncio.sleep(min(1.0, max(0.05, by - time.monotonic())))
 
     info, venue = talk(target, work)
@@ -99,17 +108,28 @@ def status(
     put_json({"mode": info.mode, "server": to_json(info), "venue": to_json(venue)}, lines=form is Form.JSONL)
 
 
-def _is_open(venue: "VenueStatus") -> bool:
-    return venue.mode.name == "ONLINE" and all(
-        account.private_feed.name == "LIVE" and not account.problems for account in venue.accounts
-    )
+async def _closed_because(client: "Client", venue: "VenueStatus") -> str:
+    """Why an order would not be taken now; empty when it would.
 
+    Health decides, and the exchange's mode, which health does not know. A problem in words may be a mere hint.
+    """
+    import grpc
 
-def _problem(venue: "VenueStatus") -> str:
     if venue.mode.name != "ONLINE":
         return f"the exchange is {venue.mode.name}"
+    try:
+        health = await _health(client.link.settings.target, ORDERS, HEALTH_TIMEOUT)
+    except grpc.RpcError as failed:
+        health = f"silent: {failed.details()}"
+    if health == "SERVING":
+        return ""
+    feeds = [
+        f"the private feed is {account.private_feed.name}"
+        for account in venue.accounts
+        if account.private_feed.name != "LIVE"
+    ]
     problems = [problem for account in venue.accounts for problem in account.problems]
-    return problems[0] if problems else "the private feed is not LIVE"
+    return "; ".join([f"{ORDERS} is {health}", *problems, *feeds])
 
 
 def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
@@ -124,11 +144,7 @@ def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
         pairs.append(("round trip", f"{venue.round_trip.total_seconds() * 1000:.0f} ms"))
     if venue.clock_offset is not None:
         pairs.append(("clock offset", f"{venue.clock_offset.total_seconds() * 1000:+.0f} ms"))
-    for entry in info.trading_modes:
-        scope = (
-            "everything" if entry.everything else " ".join(filter(None, (entry.account, entry.caller, entry.symbol)))
-        )
-        pairs.append(("trading mode", f"{entry.mode.name} for {scope}, set by {entry.set_by}: {entry.comment}"))
+    pairs += [("trading mode", mode_words(entry)) for entry in info.trading_modes]
     for account in venue.accounts:
         doubt = f", {account.in_doubt_count} in doubt" if account.in_doubt_count else ""
         pairs.append((f"account {account.account}", f"private feed {account.private_feed.name}{doubt}"))
@@ -137,6 +153,12 @@ def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
         pairs += [(f"  lane {lane.lane}", _lane(lane)) for lane in account.lanes if lane.breaker.name != "CLOSED"]
         pairs += [("  problem", problem) for problem in account.problems]
     put_pairs(pairs)
+
+
+def mode_words(entry: "ModeEntry") -> str:
+    """A trading mode, what it is for and who set it."""
+    scope = "everything" if entry.everything else " ".join(filter(None, (entry.account, entry.caller, entry.symbol)))
+    return f"{entry.mode.name} for {scope}, set by {entry.set_by}: {entry.comment}"
 
 
 def _lane(lane: "LaneHealth") -> str:

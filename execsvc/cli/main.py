@@ -1,7 +1,7 @@
 """The tree of verbs, and the one place where any error becomes an exit code.
 
 Importing this file, and so `--help`, loads typer and nothing heavy: what a verb needs it imports itself. The verbs are
-in run.py, look.py, limits.py, trace.py, trade.py and explore.py.
+in run.py, look.py, tail.py, limits.py, trace.py, trade.py and explore.py.
 """
 
 import os
@@ -17,11 +17,12 @@ from execsvc.cli.failures import Failure, Invocation, failure_of, put_failure
 from execsvc.cli.limits import limits
 from execsvc.cli.options import help_without_verb
 from execsvc.cli.output import note
+from execsvc.cli.tail import tail
 from execsvc.cli.trace import trace
 
 HELP = """Trade and watch Kraken through one gateway that owns the keys.
 
-Run: dev, serve, paper. Look: status, limits, health, watch, book, balances, trace, version.
+Run: dev, serve, paper. Look: status, limits, health, watch, book, tail, balances, trace, version.
 Trade: buy, sell, order. Explore: call.
 Start with `execsvc dev`: a gateway, a paper exchange and a little trader, on this machine, without any key.
 """
@@ -43,6 +44,7 @@ app.command("limits")(limits)
 app.command("health")(look.health)
 app.command("watch")(look.watch)
 app.command("book")(look.book)
+app.command("tail")(tail)
 app.command("balances")(look.balances)
 app.command("trace")(trace)
 app.command("buy")(trade.buy)

@@ -106,7 +106,7 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
             venue=private,
             journal=store,
             catalog=catalog,
-            executions=built.executions,
+            funds=built.funds,
             clock=clock,
         ),
         explain=Explain(

@@ -140,7 +140,22 @@ class BookTopic:
     depth: int
 
 
-Topic = TickerTopic | BookTopic
+@dataclass(frozen=True, order=True)
+class TradeTopic:
+    """Wish: the public trades of one symbol as they happen."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, order=True)
+class CandleTopic:
+    """Wish: the candles of one symbol; the interval is one that Kraken has (1, 5, 15 … 21600 minutes)."""
+
+    symbol: str
+    interval_s: int
+
+
+Topic = TickerTopic | BookTopic | TradeTopic | CandleTopic
 
 
 @dataclass(frozen=True)
@@ -190,6 +205,26 @@ class BookSeen:
 
 
 @dataclass(frozen=True)
+class TradesSeen:
+    """Trades of one symbol, oldest first. A snapshot holds the last ones, not new ones; it may be empty."""
+
+    topic: TradeTopic
+    trades: tuple[Trade, ...]
+    snapshot: bool
+    receive_ns: int
+
+
+@dataclass(frozen=True)
+class CandlesSeen:
+    """Candles of one topic, oldest first. None is marked closed: Kraken's stream does not say it. A snapshot may be empty."""
+
+    topic: CandleTopic
+    candles: tuple[Candle, ...]
+    snapshot: bool
+    receive_ns: int
+
+
+@dataclass(frozen=True)
 class Desynced:
     """This topic's picture is void (checksum, order of levels); it is being subscribed anew."""
 
@@ -212,4 +247,6 @@ class ModeSeen:
     mode: VenueMode
 
 
-FeedEvent = LinkUp | LinkDown | Beat | TickerSeen | BookSeen | Desynced | TopicRefused | ModeSeen
+FeedEvent = (
+    LinkUp | LinkDown | Beat | TickerSeen | BookSeen | TradesSeen | CandlesSeen | Desynced | TopicRefused | ModeSeen
+)

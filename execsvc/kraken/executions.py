@@ -1,27 +1,24 @@
-"""The private stream, sans I/O: frames of the channel `executions` in, orders and fills out.
+"""Rows of the private channel `executions`, sans I/O: orders and fills out, and what Kraken counts of them.
 
-Rows are deltas keyed by order_id, so symbol, side and our id are remembered per open order. `sequence` grows by one with
-every message; a jump means that something was missed: the link is dropped and opened anew, and the snapshot tells how
-things stand (promises.md section 6). Fills go by Kraken's exec_id, the same id as in TradesHistory.
+Rows are deltas keyed by order_id, so symbol, side and our id are remembered per open order. Fills go by Kraken's exec_id,
+the same id as in TradesHistory. Subscriptions and sequence numbers are the session's affair (private_session.py).
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-import msgspec
+from msgspec import Raw
 
 from execsvc.domain.account import AssetAmount, Fill
-from execsvc.domain.market import Beat, EventTimes, LinkUp, ModeSeen
+from execsvc.domain.market import EventTimes
 from execsvc.domain.order import Status, VenueOrder
 from execsvc.kraken import wire
 from execsvc.kraken.decode import SIDES, client_id
-from execsvc.kraken.feed import MODES
 from execsvc.kraken.figures import figure, positive, stamp_ns
 from execsvc.kraken.names import Names
-from execsvc.kraken.pulse import Pulse
 from execsvc.ports import ExecutionSeen, OrdersSnapshot, PrivateEvent
 
 REMEMBERED_MAX = 10_000
@@ -36,12 +33,8 @@ _STATUS = {
 _ENDED = frozenset({"filled", "canceled", "expired"})
 _OPENING = frozenset({"pending_new", "new"})
 _TRADE = "trade"
-_CHANNEL = "executions"
 
-_frame = wire.decoder(wire.Frame)
 _rows = wire.decoder(list[wire.ExecutionData])
-_ack = wire.decoder(wire.AckResult)
-_statuses = wire.decoder(list[wire.StatusData])
 
 
 class Counts(Protocol):
@@ -75,92 +68,29 @@ class _Known:
     client_id: str | None = None
 
 
-class ExecutionsSession:
-    """One connection's worth of private stream. The token is never shown; `used` hears when Kraken has spoken of it."""
+class ExecutionRows:
+    """The executions of one connection: what each open order is, remembered across its deltas."""
 
-    def __init__(
-        self, *, token: str, account: str, names: Names, pulse: Pulse, counts: Counts, used: Callable[[], None]
-    ) -> None:
-        self._token = token
+    def __init__(self, account: str, names: Names, counts: Counts) -> None:
         self._account = account
         self._names = names
-        self._pulse = pulse
         self._counts = counts
-        self._used = used
         self._known: OrderedDict[str, _Known] = OrderedDict()
-        self._sequence: int | None = None
-        self._asked = False
         self._asked_at = 0.0
-        self._told_up = False
         self._snapshot_seen = False
-        self.ended = ""
 
-    def __repr__(self) -> str:
-        return f"<ExecutionsSession of {self._account} sequence={self._sequence} ended={self.ended!r}>"
+    def asked(self, now: float) -> None:
+        """The subscription goes out now: what its snapshot shows is not older than that."""
+        self._asked_at = now
 
-    def opened(self, now: float, wall_ns: int) -> list[PrivateEvent]:  # noqa: ARG002  the port of sessions hands both clocks
-        """The connection stands; the link counts as up once Kraken accepts the subscription."""
-        self._pulse.opened(now)
-        self._counts.link(self)
-        return []
+    def update(self, data: Raw, wall_ns: int) -> list[ExecutionSeen]:
+        """The reports of one message, oldest first. Raises ProtocolBroken."""
+        return [event for row in _rows(data) for event in self._row(row, wall_ns)]
 
-    def due(self, now: float, wall_ns: int) -> list[str]:
-        """Texts to send now."""
-        texts = self._pulse.due(now, wall_ns)
-        if not self._asked:
-            self._asked = True
-            self._asked_at = now
-            params = {"channel": _CHANNEL, "token": self._token, "snap_orders": True, "snap_trades": True}
-            params["ratecounter"] = True
-            texts.append(msgspec.json.encode({"method": "subscribe", "params": params, "req_id": 1}).decode())
-        self.ended = self.ended or self._pulse.silent(now)
-        if self.ended:
-            self._counts.link(None)
-        return texts
-
-    def next_timer(self, now: float) -> float:
-        """When `due` should be asked again."""
-        return self._pulse.next_timer(now)
-
-    def receive(self, text: bytes, now: float, wall_ns: int) -> list[PrivateEvent]:
-        """The events of one frame. Raises ProtocolBroken; `ended` is set when the link must be dropped."""
-        frame = _frame(text)
-        self._pulse.heard(frame, now, wall_ns)
-        if frame.method == "subscribe":
-            return self._answered(frame, wall_ns)
-        if frame.channel == "status":
-            modes = (MODES.get(row.system) for row in _statuses(frame.data))
-            return [*(ModeSeen(mode) for mode in modes if mode is not None), Beat(wall_ns)]
-        if frame.channel != _CHANNEL:
-            return [Beat(wall_ns)]
-        if self._sequence is not None and frame.sequence != self._sequence + 1:
-            self.ended = f"executions jumped from sequence {self._sequence} to {frame.sequence}"
-            return []
-        self._sequence = frame.sequence
-        rows = _rows(frame.data)
-        if frame.type == "snapshot" and not self._snapshot_seen:
-            self._snapshot_seen = True
-            return [*self._up(wall_ns), *self._snapshot(rows, wall_ns)]
-        events: list[PrivateEvent] = [event for row in rows for event in self._row(row, wall_ns)]
-        return events or [Beat(wall_ns)]
-
-    def _answered(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
-        self._used()
-        if not frame.success:
-            self.ended = f"Kraken refuses the private stream: {frame.error}"
-            return []
-        told = _ack(frame.result).maxratecount if bytes(frame.result) else None
-        if told is not None:
-            self._counts.told_maximum(int(told))
-        return self._up(wall_ns) or [Beat(wall_ns)]
-
-    def _up(self, wall_ns: int) -> list[PrivateEvent]:
-        """Told once, and before anything else, should data overtake the answer to the subscription."""
-        told, self._told_up = self._told_up, True
-        return [] if told else [LinkUp(wall_ns)]
-
-    def _snapshot(self, rows: list[wire.ExecutionData], wall_ns: int) -> list[PrivateEvent]:
+    def snapshot(self, data: Raw, wall_ns: int) -> list[PrivateEvent]:
         """Open orders, and the last 50 fills, oldest first: what happened while the link was down (repeats included)."""
+        self._snapshot_seen = True
+        rows = _rows(data)
         orders = [event for row in rows if row.exec_type != _TRADE for event in self._row(row, wall_ns)]
         trades = sorted((row for row in rows if row.exec_type == _TRADE and row.side and row.symbol), key=_at)
         fills = [event for row in trades for event in self._row(row, wall_ns)]

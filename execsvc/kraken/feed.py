@@ -7,30 +7,32 @@ connection carries a symbol's book at one depth only: a second depth is refused,
 from collections import deque
 from collections.abc import Callable
 
-import msgspec
-
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import (
     Beat,
     BookSeen,
     BookTopic,
+    CandlesSeen,
+    CandleTopic,
     Desynced,
     EventTimes,
     FeedEvent,
     LinkUp,
     ModeSeen,
     TickerSeen,
-    TickerTopic,
     Topic,
     TopicRefused,
+    TradesSeen,
+    TradeTopic,
     VenueMode,
 )
 from execsvc.kraken import wire
 from execsvc.kraken.figures import stamp_ns
 from execsvc.kraken.ladder import Desync, Ladder
-from execsvc.kraken.pictures import ticker_of_stream
+from execsvc.kraken.pictures import candle_of_stream, ticker_of_stream, trade_of_stream
 from execsvc.kraken.pulse import Pulse
-from execsvc.kraken.subscriptions import Key, Request, Subscriptions
+from execsvc.kraken.subscriptions import Key, Subscriptions
+from execsvc.kraken.wishes import MINUTE_S, depth_of, key_of, text_of
 
 BEAT_EVERY_NS = 500_000_000
 RESYNCS_MAX = 3  # in a window: after that the symbol is asked for at a slower pace
@@ -43,6 +45,8 @@ _frame = wire.decoder(wire.Frame)
 _ack = wire.decoder(wire.AckResult)
 _tickers = wire.decoder(list[wire.TickerData])
 _books = wire.decoder(list[wire.BookData])
+_trades = wire.decoder(list[wire.TradeData])
+_candles = wire.decoder(list[wire.CandleData])
 _statuses = wire.decoder(list[wire.StatusData])
 
 
@@ -71,16 +75,16 @@ class FeedSession:
         self._topics = {}
         for topic in sorted(topics, key=lambda each: (type(each).__name__, each)):
             self._wish(topic, told_before=topic in before)
-        self._subscriptions.want({key: _depth(topic) for key, topic in self._topics.items()})
-        for ladder in [each for each in self._ladders.values() if self._topics.get(_key(each.topic)) != each.topic]:
+        self._subscriptions.want({key: depth_of(topic) for key, topic in self._topics.items()})
+        for ladder in [each for each in self._ladders.values() if self._topics.get(key_of(each.topic)) != each.topic]:
             del self._ladders[ladder.topic.symbol]
-            self._subscriptions.renew(_key(ladder.topic))  # wished again at once, it needs a snapshot again
+            self._subscriptions.renew(key_of(ladder.topic))  # wished again at once, it needs a snapshot again
 
     def renew(self, topic: Topic, *, not_before: float = 0.0) -> None:
         """Subscribes one topic anew."""
-        if self._topics.get(_key(topic)) == topic:
+        if self._topics.get(key_of(topic)) == topic:
             self._ladders.pop(topic.symbol, None) if isinstance(topic, BookTopic) else None
-            self._subscriptions.renew(_key(topic), not_before=not_before)
+            self._subscriptions.renew(key_of(topic), not_before=not_before)
 
     def opened(self, now: float, wall_ns: int) -> list[FeedEvent]:
         """A connection stands: all is asked for anew."""
@@ -94,7 +98,7 @@ class FeedSession:
     def due(self, now: float, wall_ns: int) -> list[str]:
         """Texts to send now."""
         self.ended = self.ended or self._pulse.silent(now)
-        requests = [_text(request) for request in self._subscriptions.due(now)]
+        requests = [text_of(request) for request in self._subscriptions.due(now)]
         return requests + self._pulse.due(now, wall_ns)
 
     def next_timer(self, now: float) -> float:
@@ -106,6 +110,8 @@ class FeedSession:
         frame = _frame(text)
         self._pulse.heard(frame, now, wall_ns)
         events = self._of_frame(frame, now, wall_ns)
+        for key in self._subscriptions.quiet(now):
+            events.extend(self._empty(key, wall_ns))
         if self._told:
             events = [*self._told, *events]
             self._told = []
@@ -119,6 +125,10 @@ class FeedSession:
             return self._on_books(frame, now, wall_ns)
         if frame.channel == "ticker":
             return self._on_tickers(frame, wall_ns)
+        if frame.channel == "trade":
+            return self._on_trades(frame, wall_ns)
+        if frame.channel == "ohlc":
+            return self._on_candles(frame, wall_ns)
         if frame.channel == "status":
             modes = (MODES.get(row.system) for row in _statuses(frame.data))
             return [ModeSeen(mode) for mode in modes if mode is not None]
@@ -139,8 +149,50 @@ class FeedSession:
         return [
             TickerSeen(ticker_of_stream(row, wall_ns), snapshot)
             for row in _tickers(frame.data)
-            if self._subscriptions.data(("ticker", row.symbol), snapshot=snapshot)
+            if self._subscriptions.data(Key("ticker", row.symbol), snapshot=snapshot)
         ]
+
+    def _on_trades(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
+        """A frame may hold several symbols; what comes before the snapshot is as good as one (it is never an older trade)."""
+        rows: dict[str, list[wire.TradeData]] = {}
+        for row in _trades(frame.data):
+            rows.setdefault(row.symbol, []).append(row)
+        return [
+            TradesSeen(
+                TradeTopic(symbol),
+                tuple(trade_of_stream(row, wall_ns) for row in some),
+                snapshot=frame.type == "snapshot",
+                receive_ns=wall_ns,
+            )
+            for symbol, some in rows.items()
+            if self._subscriptions.data(Key("trade", symbol), snapshot=True)
+        ]
+
+    def _on_candles(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
+        rows: dict[Key, list[wire.CandleData]] = {}
+        for row in _candles(frame.data):
+            rows.setdefault(Key("ohlc", row.symbol, row.interval), []).append(row)
+        snapshot = frame.type == "snapshot"
+        return [
+            CandlesSeen(
+                CandleTopic(key.symbol, key.interval * MINUTE_S),
+                tuple(candle_of_stream(row, wall_ns) for row in some),
+                snapshot=snapshot,
+                receive_ns=wall_ns,
+            )
+            for key, some in rows.items()
+            if self._subscriptions.data(key, snapshot=snapshot)
+        ]
+
+    def _empty(self, key: Key, wall_ns: int) -> list[FeedEvent]:
+        """The snapshot of a topic that has no rows: it is live, only nothing has happened there."""
+        match self._topics.get(key):
+            case TradeTopic() as topic:
+                return [TradesSeen(topic, (), snapshot=True, receive_ns=wall_ns)]
+            case CandleTopic() as topic:
+                return [CandlesSeen(topic, (), snapshot=True, receive_ns=wall_ns)]
+            case _:
+                return []
 
     def _on_books(self, frame: wire.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
         rows = _books(frame.data)
@@ -161,8 +213,8 @@ class FeedSession:
         return events
 
     def _on_snapshot(self, row: wire.BookData, now: float, wall_ns: int) -> list[FeedEvent]:
-        topic = self._topics.get(("book", row.symbol))
-        if not isinstance(topic, BookTopic) or not self._subscriptions.data(("book", row.symbol), snapshot=True):
+        topic = self._topics.get(Key("book", row.symbol))
+        if not isinstance(topic, BookTopic) or not self._subscriptions.data(Key("book", row.symbol), snapshot=True):
             return []
         times = EventTimes(stamp_ns(row.timestamp), wall_ns)
         try:
@@ -191,27 +243,7 @@ class FeedSession:
         return Ladder(topic, price_decimals=instrument.price_decimals, quantity_decimals=instrument.quantity_decimals)
 
     def _wish(self, topic: Topic, *, told_before: bool) -> None:
-        held = self._topics.setdefault(_key(topic), topic)
+        held = self._topics.setdefault(key_of(topic), topic)
         if held != topic and not told_before:
-            why = f"this connection carries the book of {topic.symbol} at depth {_depth(held)} already"
+            why = f"this connection carries the book of {topic.symbol} at depth {depth_of(held)} already"
             self._told.append(TopicRefused(topic, why))
-
-
-def _key(topic: Topic) -> Key:
-    return ("ticker", topic.symbol) if isinstance(topic, TickerTopic) else ("book", topic.symbol)
-
-
-def _depth(topic: Topic) -> int:
-    return topic.depth if isinstance(topic, BookTopic) else 0
-
-
-def _text(request: Request) -> str:
-    params: dict[str, object] = {"channel": request.channel, "symbol": list(request.symbols)}
-    if request.channel == "book":
-        params["depth"] = request.depth
-    elif request.method == "subscribe":
-        params["event_trigger"] = "bbo"
-    if request.method == "subscribe":
-        params["snapshot"] = True
-    message = {"method": request.method, "params": params, "req_id": request.req_id}
-    return msgspec.json.encode(message).decode()

@@ -15,6 +15,7 @@ from execsvc.kraken import wire
 from execsvc.kraken.figures import count, figure, positive, stamp_ns, unix_ns
 
 _SIDES: Mapping[str, Side] = {"b": Side.BUY, "s": Side.SELL}
+_STREAM_SIDES: Mapping[str, Side] = {"buy": Side.BUY, "sell": Side.SELL}
 _24H = 1  # of [today, 24 h]
 _VOLUME = 2  # of [price, whole lot volume, lot volume]
 
@@ -43,6 +44,39 @@ def ticker_of_stream(row: wire.TickerData, receive_ns: int) -> Ticker:
         high_24h=positive(row.high),
         change_24h=figure(row.change),
         times=EventTimes(stamp_ns(row.timestamp), receive_ns),
+    )
+
+
+def trade_of_stream(row: wire.TradeData, receive_ns: int) -> Trade:
+    """One row of the trade channel."""
+    return Trade(
+        symbol=row.symbol,
+        trade_id=str(row.trade_id),
+        price=positive(row.price),
+        quantity=positive(row.qty),
+        taker_side=_side(_STREAM_SIDES, row.side),
+        times=EventTimes(stamp_ns(row.timestamp), receive_ns),
+    )
+
+
+def candle_of_stream(row: wire.CandleData, receive_ns: int) -> Candle:
+    """One row of the ohlc channel. Whether it is closed is not said there: it counts as open."""
+    open_time_ns = stamp_ns(row.interval_begin)
+    if open_time_ns is None:
+        raise wire.broken(f"a candle of {row.symbol} has no beginning")
+    return Candle(
+        symbol=row.symbol,
+        interval_s=row.interval * 60,
+        open_time_ns=open_time_ns,
+        open_price=positive(row.open),
+        high_price=positive(row.high),
+        low_price=positive(row.low),
+        close_price=positive(row.close),
+        volume=positive(row.volume),
+        vwap=positive(row.vwap),
+        trade_count=count(row.trades),
+        closed=False,
+        receive_ns=receive_ns,
     )
 
 
@@ -127,17 +161,21 @@ def mode(result: Raw) -> VenueMode:
 
 
 def _trade(row: wire.TradeTape, symbol: str, receive_ns: int) -> Trade:
-    side = _SIDES.get(row.side)
-    if side is None:
-        raise wire.broken(f"trade side {row.side!r}")
     return Trade(
         symbol=symbol,
         trade_id=str(row.trade_id),
         price=positive(row.price),
         quantity=positive(row.volume),
-        taker_side=side,
+        taker_side=_side(_SIDES, row.side),
         times=EventTimes(unix_ns(row.time), receive_ns),
     )
+
+
+def _side(sides: Mapping[str, Side], text: str) -> Side:
+    side = sides.get(text)
+    if side is None:
+        raise wire.broken(f"trade side {text!r}")
+    return side
 
 
 def _sole_and_last(result: Raw) -> tuple[Raw, Raw]:

@@ -26,11 +26,11 @@ from execsvc.kraken.endpoints import (
     TRADES_HISTORY,
     WEBSOCKETS_TOKEN,
 )
-from execsvc.kraken.executions import ExecutionsSession
 from execsvc.kraken.lane import Lane
 from execsvc.kraken.merged import Merged
 from execsvc.kraken.nonce import Nonces
 from execsvc.kraken.placing import DEADLINE_FLOOR_S, Placing
+from execsvc.kraken.private_session import PrivateSession
 from execsvc.kraken.public import KrakenPublic, read_clock
 from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
 from execsvc.kraken.rates import Counting, KrakenRates
@@ -347,7 +347,7 @@ class KrakenPrivate:
         self._rates.link(None)
         token = await self._socket_token()
         pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
-        return ExecutionsSession(
+        return PrivateSession(
             token=token,
             account=self._account,
             names=self._names,

@@ -1,22 +1,32 @@
 """Which public subscriptions stand, are asked for or are being given up: the wish, and the requests that lead there.
 
-Pure: `now` is handed in, requests come out, answers go in. A key (channel, symbol) is asked for once; it counts as live with
-its first data. To change or renew it, it is given up first and asked for again once Kraken has confirmed, so that
-late data of the old subscription is never taken for the new one. Requests are bounded per second (kraken.md 5.1).
+Pure: `now` is handed in, requests come out, answers go in. A key (channel, symbol, and of candles the interval) is asked for
+once; it counts as live with its first data or, where data may be long in coming, when a confirmed one stays quiet. To change
+or renew it, it is given up first and asked for again once Kraken has confirmed, so that late data of the old subscription is
+never taken for the new one. Requests are bounded per second (kraken.md 5.1).
 """
 
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 PER_SECOND = 20
 SYMBOLS_MAX = 25
 ANSWER_S = 5.0
+QUIET_S = 1.0  # a snapshot follows its confirmation at once; one that has not come by then has no rows
 SLOW_DOWN_S = 2.0
 REQUESTS_MAX = 500  # remembered until answered
+MAY_BE_QUIET = frozenset({"trade", "ohlc"})  # nothing there is sent before somebody trades
 
-Key = tuple[str, str]  # channel, symbol
+
+class Key(NamedTuple):
+    """What is subscribed as one; interval in minutes, 0 for channels without."""
+
+    channel: str
+    symbol: str
+    interval: int = 0
 
 
 class Phase(Enum):
@@ -36,6 +46,7 @@ class Request:
     channel: str
     depth: int
     symbols: tuple[str, ...]
+    interval: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class Subscriptions:
         self._refused: set[Key] = set()
         self._subs: dict[Key, _Sub] = {}
         self._again: set[Key] = set()
+        self._confirmed: dict[Key, float] = {}  # and nothing has come yet
         self._not_before: dict[Key, float] = {}
         self._requests: dict[int, Request] = {}
         self._sent_at: deque[float] = deque(maxlen=PER_SECOND)
@@ -84,6 +96,7 @@ class Subscriptions:
         """A new connection: nothing stands there yet."""
         self._subs.clear()
         self._again.clear()
+        self._confirmed.clear()
         self._not_before.clear()
         self._requests.clear()
 
@@ -122,13 +135,14 @@ class Subscriptions:
                 self._quiet_until = now + SLOW_DOWN_S  # "Exceeded msg rate" names no request
             return []
         symbols = (symbol,) if symbol in request.symbols else request.symbols
-        keys = [(request.channel, each) for each in symbols]
+        keys = [Key(request.channel, each, request.interval) for each in symbols]
         if request.method == "unsubscribe":  # also when Kraken knew of none: it is gone either way
             for key in keys:
                 if self._phase(key) is Phase.LEAVING:
                     del self._subs[key]
             return []
         if not error:
+            self._confirm(keys, now)
             return []
         refusals = [Refusal(key, error) for key in keys if self._phase(key) is Phase.ASKED]
         for refusal in refusals:
@@ -145,7 +159,20 @@ class Subscriptions:
             if not snapshot:
                 return False
             sub.phase = Phase.LIVE
+            self._confirmed.pop(key, None)
         return True
+
+    def quiet(self, now: float) -> list[Key]:
+        """Keys that were confirmed a while ago and sent nothing yet: live from now on, told once."""
+        if not self._confirmed:
+            return []
+        late = [key for key, at in self._confirmed.items() if now - at >= QUIET_S]
+        return [key for key in late if self.data(key, snapshot=True)]
+
+    def _confirm(self, keys: list[Key], now: float) -> None:
+        for key in keys:
+            if key.channel in MAY_BE_QUIET and self._phase(key) is Phase.ASKED:
+                self._confirmed[key] = now
 
     def _phase(self, key: Key) -> Phase | None:
         sub = self._subs.get(key)
@@ -173,22 +200,23 @@ class Subscriptions:
 
     def _grouped(self, method: str, keys: list[Key], phase: Phase, now: float) -> list[Request]:
         """Requests of up to SYMBOLS_MAX symbols each, as many as the second still allows; the rest waits."""
-        groups: dict[tuple[str, int], list[str]] = {}
-        for channel, symbol in keys:
-            key = (channel, symbol)
+        groups: dict[tuple[str, int, int], list[Key]] = {}
+        for key in keys:
             depth = self._wished[key] if phase is Phase.ASKED else self._subs[key].depth
-            groups.setdefault((channel, depth), []).append(symbol)
+            groups.setdefault((key.channel, key.interval, depth), []).append(key)
         requests: list[Request] = []
-        for (channel, depth), symbols in groups.items():
-            for first in range(0, len(symbols), SYMBOLS_MAX):
+        for (channel, interval, depth), members in groups.items():
+            for first in range(0, len(members), SYMBOLS_MAX):
                 if not self._spend(now):
                     return requests
-                some = tuple(symbols[first : first + SYMBOLS_MAX])
+                some = members[first : first + SYMBOLS_MAX]
                 self._last_id += 1
-                requests.append(Request(self._last_id, method, channel, depth, some))
-                for symbol in some:
-                    self._subs[channel, symbol] = _Sub(depth, phase, now)
-                    self._again.discard((channel, symbol))
+                symbols = tuple(key.symbol for key in some)
+                requests.append(Request(self._last_id, method, channel, depth, symbols, interval))
+                for key in some:
+                    self._subs[key] = _Sub(depth, phase, now)
+                    self._again.discard(key)
+                    self._confirmed.pop(key, None)
         return requests
 
     def _spend(self, now: float) -> bool:

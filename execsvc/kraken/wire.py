@@ -270,6 +270,32 @@ class BookData(Struct, frozen=True):
     timestamp: str = ""
 
 
+class TradeData(Struct, frozen=True):
+    """One row of the trade channel; side is the taker's."""
+
+    symbol: str
+    side: str
+    price: Decimal
+    qty: Decimal
+    trade_id: int
+    timestamp: str
+
+
+class CandleData(Struct, frozen=True):
+    """One row of the ohlc channel; interval in minutes."""
+
+    symbol: str
+    open: Decimal
+    high: Decimal
+    low: Decimal
+    close: Decimal
+    trades: int
+    volume: Decimal
+    vwap: Decimal
+    interval_begin: str
+    interval: int
+
+
 class FeeData(Struct, frozen=True):
     """One fee of an execution."""
 
@@ -298,6 +324,32 @@ class ExecutionData(Struct, frozen=True):
     cancel_reason: str | None = None
     timestamp: str = ""
     ratecounter: Decimal | None = None  # the field's name is uncertain (kraken.md 3.2)
+
+
+class WalletData(Struct, frozen=True):
+    """What one wallet holds of an asset: spot/main, or one of Earn's."""
+
+    type: str
+    id: str
+    balance: Decimal
+
+
+class BalanceData(Struct, frozen=True):
+    """One row of the balances channel's snapshot."""
+
+    asset: str
+    balance: Decimal
+    wallets: list[WalletData] = []
+
+
+class LedgerData(Struct, frozen=True):
+    """One row of the balances channel's updates: a ledger entry, and the balance after it."""
+
+    asset: str
+    balance: Decimal
+    wallet_type: str = "spot"
+    wallet_id: str = "main"
+    timestamp: str = ""
 
 
 def decoder(shape: type[T]) -> Callable[[bytes | Raw], T]:

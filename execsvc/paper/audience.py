@@ -57,7 +57,7 @@ class Audience:
         """Forget a line and all it followed."""
         for slot in list(line.topics):
             self.leave(line, slot)
-        line.executions = None
+        line.executions = line.balances = None
         self.lines.pop(line.id, None)
 
     def snapshot(self, topic: Topic, now: int) -> str:
@@ -98,6 +98,16 @@ class Audience:
                 frame = line.executions.update(happened, skip=skip) if line.executions else None
                 if frame is not None:
                     self.tell(line, frame.decode(), now, **about)
+
+    def publish_balances(self, now: int) -> None:
+        """Send the trader's ledger entries, one message each, to every private line that asked."""
+        entries, self._venue.ledger.news = self._venue.ledger.news, []
+        lines = [line for line in self.lines.values() if line.balances is not None]
+        for entry in entries if lines else ():
+            skip = self._venue.faults.strikes("skip_sequence", now, line="private", channel="balances")
+            for line in lines:
+                if line.balances is not None:
+                    self.tell(line, line.balances.update(entry, skip=skip).decode(), now, channel="balances")
 
     def publish_status(self, now: int) -> None:
         """Tell every line the system status."""

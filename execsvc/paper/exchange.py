@@ -78,6 +78,8 @@ class PaperExchange:
         """Send what happened since the last time to whoever follows it."""
         if self.venue.engine.events:
             self.audience.publish_executions(self.now)
+        if self.venue.ledger.news:
+            self.audience.publish_balances(self.now)
         for listing in self.venue.listings.values():
             if listing.touched:
                 self.audience.publish(listing, self.now)

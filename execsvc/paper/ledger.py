@@ -44,7 +44,11 @@ class Leg:
 
 
 class Ledger:
-    """Balances, holds and entries of one account, and the other side of every booking."""
+    """Balances, holds and entries of one account, and the other side of every booking.
+
+    `news` are the entries that were not told yet, for the balances stream; telling empties it, whether somebody
+    listens or not.
+    """
 
     def __init__(self, *, keep: int | None) -> None:
         self._balances: dict[str, dict[str, int]] = {TRADER: {}, MARKET: {}, FEES: {}, SOURCE: {}}
@@ -52,6 +56,7 @@ class Ledger:
         self._holds: dict[str, dict[str, int]] = {}
         self._assets: dict[str, Asset] = {}
         self.entries: deque[Entry] = deque(maxlen=keep)
+        self.news: list[Entry] = []
 
     def balance(self, asset: Asset) -> int:
         """Return what the trader owns, promised or not."""
@@ -72,7 +77,7 @@ class Ledger:
     def deposit(self, asset: Asset, amount: int, *, entry: str, at: int) -> None:
         """Credit the trader from outside."""
         self._move(SOURCE, TRADER, asset, amount)
-        self.entries.append(Entry(entry, entry, at, "deposit", asset, amount, 0, self.balance(asset)))
+        self._enter(Entry(entry, entry, at, "deposit", asset, amount, 0, self.balance(asset)))
         self._check(asset)
 
     def hold(self, ref: str, asset: Asset, amount: int) -> None:
@@ -97,9 +102,7 @@ class Ledger:
         for leg, entry in zip(legs, entries, strict=True):
             self._move(MARKET, TRADER, leg.asset, leg.amount)
             self._move(TRADER, FEES, leg.asset, leg.fee)
-            self.entries.append(
-                Entry(entry, refid, at, "trade", leg.asset, leg.amount, leg.fee, self.balance(leg.asset))
-            )
+            self._enter(Entry(entry, refid, at, "trade", leg.asset, leg.amount, leg.fee, self.balance(leg.asset)))
         for leg in legs:
             self._check(leg.asset)
 
@@ -120,6 +123,10 @@ class Ledger:
             amounts["held"] = self._held.get(name, 0)
             rows[name] = {key: fixed(amount, asset.decimals) for key, amount in amounts.items()}
         return rows
+
+    def _enter(self, entry: Entry) -> None:
+        self.entries.append(entry)
+        self.news.append(entry)
 
     def _move(self, source: str, target: str, asset: Asset, amount: int) -> None:
         self._assets.setdefault(asset.id, asset)

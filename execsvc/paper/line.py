@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .balances import Balances
 from .executions import Executions
 from .figures import NS
 
@@ -63,6 +64,7 @@ class Line:
     opened: int
     topics: dict[tuple[str, str, int | str], Topic] = field(default_factory=dict)
     executions: Executions | None = None
+    balances: Balances | None = None
     closed: int | None = None
     torn: Torn | None = None
     last_sent: int = 0
@@ -105,7 +107,7 @@ class Line:
     @property
     def subscribed(self) -> bool:
         """Tell whether it follows anything."""
-        return bool(self.topics) or self.executions is not None
+        return bool(self.topics) or self.executions is not None or self.balances is not None
 
     def beat_due(self, now: int) -> bool:
         """Tell whether it has said nothing for a second since its first subscription."""

@@ -32,7 +32,7 @@ WebSocket lines (`line` public or private, `symbol`, `channel`; empty: any):
     feed_silent             nothing at all is sent on `line`, answers included
     checksum_wrong          the next book update of `symbol` carries a wrong checksum
     update_lost             the next book update of `symbol` is never sent
-    skip_sequence           the next executions message skips a sequence number
+    skip_sequence           the next message of executions or balances skips a sequence number
     cut_frame               the next message breaks off in the middle of its text, and the connection with it
     unknown_channel         a message of a channel nobody knows goes out before the next message
     token_expired           the next subscription with a token is refused, and that token is dead; REST is unaffected

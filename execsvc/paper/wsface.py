@@ -1,8 +1,8 @@
 """The WebSocket v2 face: what a client may ask on a line, and how it is answered.
 
 One endpoint per role, as Kraken has one host per role: a public line carries market data, a private line the
-account's executions. Every symbol is acknowledged on its own, then sends its snapshot. A line beats once a second
-when it has said nothing else since its first subscription.
+account's executions and balances. Every symbol is acknowledged on its own, then sends its snapshot. A line beats
+once a second when it has said nothing else since its first subscription.
 """
 
 from typing import Any
@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from .audience import INSTRUMENT, Audience
+from .auth import Key
+from .balances import Balances
 from .executions import Executions
 from .figures import stamp
 from .limits import TIERS
@@ -19,6 +21,7 @@ from .venue import Venue
 from .words import Refused
 
 DEPTHS = (10, 25, 100, 500, 1000)
+_PRIVATE = ("executions", "balances")
 _CHANNELS = ("ticker", "book", "trade", "ohlc", "instrument")
 _TRY_LATER = 1013
 _HEARTBEAT = '{"channel":"heartbeat"}'
@@ -85,6 +88,9 @@ class WsFace:
             if channel == "executions":
                 self._follow_executions(line, params, req_id, now)
                 return
+            if channel == "balances":
+                self._follow_balances(line, params, req_id, now)
+                return
             topics = self._topics(channel, params)
         except (Wrong, Refused) as wrong:
             self._answer(line, now, req_id, {"error": str(wrong), "method": "subscribe", "success": False})
@@ -97,9 +103,9 @@ class WsFace:
 
     def _channel(self, line: Line, params: dict[str, Any]) -> str:
         channel = params.get("channel")
-        if channel != "executions" and channel not in _CHANNELS:
+        if channel not in _PRIVATE and channel not in _CHANNELS:
             raise Wrong("Subscription name invalid")
-        if (channel == "executions") != (line.kind == "private"):
+        if (channel in _PRIVATE) != (line.kind == "private"):
             raise Wrong(_WRONG_HOST[line.kind])
         return str(channel)
 
@@ -130,11 +136,7 @@ class WsFace:
         return True
 
     def _follow_executions(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
-        keys = self._venue.keys
-        if self._venue.faults.strikes("token_expired", now, line=line.kind, channel="executions"):
-            keys.revoke(params.get("token"))
-        key = keys.redeem(params.get("token"), self._venue.dial.reads(now))
-        key.may("query-open-trades", "query-closed-trades")
+        self._redeem(line, "executions", params, now).may("query-open-trades", "query-closed-trades")
         if line.executions is not None:
             raise Wrong("Already subscribed")
         snap_orders = params.get("snap_orders", True) is not False
@@ -157,18 +159,41 @@ class WsFace:
             frame = line.executions.snapshot(self._venue, now).decode()
             self.audience.tell(line, frame, now, channel="executions")
 
+    def _follow_balances(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
+        self._redeem(line, "balances", params, now)
+        if line.balances is not None:
+            raise Wrong("Already subscribed")
+        snapshot = params.get("snapshot", True) is not False
+        line.balances = Balances()
+        line.beating = True
+        result = {"channel": "balances", "snapshot": snapshot}
+        self._answer(line, now, req_id, {"method": "subscribe", "result": result, "success": True})
+        if snapshot:
+            frame = line.balances.snapshot(self._venue.ledger).decode()
+            self.audience.tell(line, frame, now, channel="balances")
+
+    def _redeem(self, line: Line, channel: str, params: dict[str, Any], now: int) -> Key:
+        """Return the key of the request's token; raises Refused. One token serves both private channels."""
+        keys = self._venue.keys
+        if self._venue.faults.strikes("token_expired", now, line=line.kind, channel=channel):
+            keys.revoke(params.get("token"))
+        return keys.redeem(params.get("token"), self._venue.dial.reads(now))
+
     def _unsubscribe(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
         try:
             channel = self._channel(line, params)
-            topics = [] if channel == "executions" else self._topics(channel, params)
+            topics = [] if channel in _PRIVATE else self._topics(channel, params)
         except Wrong as wrong:
             self._answer(line, now, req_id, {"error": str(wrong), "method": "unsubscribe", "success": False})
             return
-        if channel == "executions":
-            if line.executions is None:
+        if channel in _PRIVATE:
+            if (line.executions if channel == "executions" else line.balances) is None:
                 self._fail(line, "", "Subscription Not Found", req_id, now)
                 return
-            line.executions = None
+            if channel == "executions":
+                line.executions = None
+            else:
+                line.balances = None
             done = {"method": "unsubscribe", "result": {"channel": channel}, "success": True}
             self._answer(line, now, req_id, done)
         for asked in topics:

@@ -27,6 +27,8 @@ from execsvc.ports.store import (
 )
 from execsvc.ports.venue import (
     Accepted,
+    BalanceSeen,
+    BalancesSnapshot,
     CancelFoundNothing,
     CancelOutcome,
     CancelTaken,
@@ -60,6 +62,8 @@ from execsvc.ports.world import (
 
 __all__ = [
     "Accepted",
+    "BalanceSeen",
+    "BalancesSnapshot",
     "CallClass",
     "CancelFoundNothing",
     "CancelOutcome",

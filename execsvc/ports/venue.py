@@ -5,6 +5,7 @@ kraken meets it. The outcome of a placement is a value with four cases, so that 
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Protocol
 
 from execsvc.domain.account import Balance, Fill, FillQuery, KeyFacts
@@ -14,6 +15,7 @@ from execsvc.domain.market import (
     Beat,
     BookView,
     Candle,
+    EventTimes,
     FeedEvent,
     LinkDown,
     LinkUp,
@@ -188,7 +190,23 @@ class ExecutionSeen:
     fill: Fill | None
 
 
-PrivateEvent = LinkUp | LinkDown | Beat | ModeSeen | OrdersSnapshot | ExecutionSeen
+@dataclass(frozen=True)
+class BalanceSeen:
+    """A balance after one change. total: as `balances` has it; None: it moved in a wallet that `balances` lists elsewhere."""
+
+    asset: str
+    total: Decimal | None
+    times: EventTimes
+
+
+@dataclass(frozen=True)
+class BalancesSnapshot:
+    """All balances, as the stream opened; from here on every change of one is told. Without it none is."""
+
+    rows: tuple[BalanceSeen, ...]
+
+
+PrivateEvent = LinkUp | LinkDown | Beat | ModeSeen | OrdersSnapshot | ExecutionSeen | BalanceSeen | BalancesSnapshot
 
 
 @dataclass(frozen=True)

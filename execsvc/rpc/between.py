@@ -40,12 +40,19 @@ def _order_ref(ref: Any) -> Found:
         yield "caller", "only beside client_order_id: an order_id needs no owner"
 
 
-def _tickers(request: Any) -> Found:
+def _folding(request: Any) -> Found:
     yield from _delivery(request.delivery, common.DeliveryPolicy.MODE_CONFLATE)
 
 
 def _book(request: Any) -> Found:
     yield from _delivery(request.delivery, common.DeliveryPolicy.MODE_BUFFER)
+
+
+def _trades(request: Any) -> Found:
+    if request.delivery.mode == common.DeliveryPolicy.MODE_CONFLATE:
+        yield "delivery.mode", "only MODE_BUFFER: trades are never folded"
+    else:
+        yield from _delivery(request.delivery, common.DeliveryPolicy.MODE_BUFFER)
 
 
 def _delivery(policy: common.DeliveryPolicy, default: int) -> Found:
@@ -121,8 +128,10 @@ def _capacity(query: Any) -> Found:
 
 _RULES: dict[str, Callable[[Any], Found]] = {
     "OrderRef": _order_ref,
-    "SubscribeTickersRequest": _tickers,
+    "SubscribeTickersRequest": _folding,
     "SubscribeBookRequest": _book,
+    "SubscribeTradesRequest": _trades,
+    "SubscribeCandlesRequest": _folding,
     "OrderSpec": _spec,
     "ConditionalClose": _close,
     "TrailingStopOrder": _trailing,

@@ -4,6 +4,7 @@ Pages are cut here, because what a page token looks like is the contract's affai
 """
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import aclosing
 from typing import TypeVar
 
@@ -13,8 +14,8 @@ from google.protobuf.message import Message
 
 from execsvc.app.hub import Batch
 from execsvc.app.market import BookPicture, MarketData
-from execsvc.app.topics import BookChange
-from execsvc.domain.market import BookTopic, FeedState, Ticker, TickerTopic
+from execsvc.app.topics import BookChange, CandlePicture
+from execsvc.domain.market import BookTopic, CandleTopic, FeedState, Ticker, TickerTopic, Trade, TradeTopic
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import market as convert
 from execsvc.rpc.convert.streams import delivery, delivery_of
@@ -123,6 +124,43 @@ class MarketDataService:
                 async for message in messages:
                     yield message
 
+    async def subscribe_trades(self, call: Call, request: wire.SubscribeTradesRequest) -> AsyncGenerator[Message, None]:
+        """Every trade from now on."""
+        symbols = tuple(each.symbol for each in self._market.catalog.all_of(request.symbols))
+        wanted = delivery_of(request.delivery, conflates=False)
+        with self._feeds.trades(symbols, wanted) as box:
+
+            def render(batch: Batch[Trade]) -> Sequence[Part]:
+                told = {each.symbol for each in batch.items}
+                return _trades(batch, _state_of(told, self._feeds.trades_not_live(box), box.state))
+
+            topics = tuple(map(TradeTopic, symbols))
+            source = FeedSource(box, self._feeds, topics, render, lambda: self._feeds.trades_not_live(box))
+            terms = Terms(heartbeat_s(request), delivery(wanted))
+            async with aclosing(self._pumps.pump(call, wire.SubscribeTradesResponse, source, terms)) as messages:
+                async for message in messages:
+                    yield message
+
+    async def subscribe_candles(
+        self, call: Call, request: wire.SubscribeCandlesRequest
+    ) -> AsyncGenerator[Message, None]:
+        """Conflated unless asked otherwise; a candle that closes is told in any case."""
+        pairs = self._market.catalog.all_of(request.symbols)
+        interval_s = span_ns(request.interval) // NS
+        wanted = delivery_of(request.delivery, conflates=True)
+        with self._feeds.candles(pairs, interval_s, request.history_count, wanted) as box:
+
+            def render(batch: Batch[CandlePicture]) -> Sequence[Part]:
+                told = {each.symbol for each in batch.items}
+                return _candles(batch, _state_of(told, self._feeds.candles_not_live(box), box.state))
+
+            topics = tuple(CandleTopic(each.symbol, interval_s) for each in pairs)
+            source = FeedSource(box, self._feeds, topics, render, lambda: self._feeds.candles_not_live(box))
+            terms = Terms(heartbeat_s(request), delivery(wanted))
+            async with aclosing(self._pumps.pump(call, wire.SubscribeCandlesResponse, source, terms)) as messages:
+                async for message in messages:
+                    yield message
+
 
 def _page(request: Listing, found: Sequence[T], key: Callable[[T], str]) -> tuple[Sequence[T], str]:
     """A page in the order of its keys, after the key in the token: it holds even when the list changes meanwhile."""
@@ -138,6 +176,11 @@ def _state(picture: BookPicture) -> common.FeedState.ValueType:
     return FEED_STATES[picture.state if picture.version else FeedState.STALE]
 
 
+def _state_of(symbols: AbstractSet[str], not_live: Sequence[str], worst: FeedState) -> FeedState:
+    """The state of a message about these symbols, in a stream that is as bad as its worst."""
+    return FeedState.LIVE if symbols.isdisjoint(not_live) else worst
+
+
 def _tickers(batch: Batch[Ticker], state: FeedState) -> Sequence[Part]:
     held = wire.TickerBatch(tickers=map(convert.ticker, batch.items))
     return (Part({"snapshot" if batch.snapshot else "update": held}, state, batch.folded),)
@@ -151,3 +194,17 @@ def _book(batch: Batch[BookChange], state: FeedState) -> Sequence[Part]:
     ]
     parts[-1] = Part(parts[-1].fields, state, batch.folded)
     return parts
+
+
+def _trades(batch: Batch[Trade], state: FeedState) -> Sequence[Part]:
+    return (Part({"trades": wire.TradeBatch(trades=map(convert.trade, batch.items))}, state),)
+
+
+def _candles(batch: Batch[CandlePicture], state: FeedState) -> Sequence[Part]:
+    """A snapshot is one symbol's, a message of its own; changes go together. What was folded is told with the last one."""
+    if batch.snapshot:
+        parts = [Part({"snapshot": convert.candles(each)}, state) for each in batch.items]
+        parts[-1] = Part(parts[-1].fields, state, batch.folded)
+        return parts
+    changed = [convert.candle(row) for each in batch.items for row in each.candles]
+    return (Part({"update": wire.CandleBatch(candles=changed)}, state, batch.folded),)

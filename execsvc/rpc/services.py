@@ -86,7 +86,7 @@ def handlers(services: Services) -> Handlers:
     servicers: dict[str, Any] = {
         "MarketDataService": MarketDataService(services.market, pumps),
         "OrderService": orders,
-        "AccountService": AccountService(services.account, services.limits, services.clock),
+        "AccountService": AccountService(services.account, services.limits, services.clock, pumps),
         "AdminService": AdminService(services.overview, services.callers, services.clock),
     }
     unary: dict[str, Callable[[Call, Any], Awaitable[Message]]] = {}

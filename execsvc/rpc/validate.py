@@ -14,6 +14,7 @@ from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as service
 from google.protobuf.message import Message
 
+from execsvc.app.candletape import CLOSED_MAX
 from execsvc.app.market import DEPTHS, INTERVALS_S
 from execsvc.domain.errors import ExecsvcError, Fault, FieldViolation, Reason, error_of, invalid
 from execsvc.rpc import rules
@@ -42,6 +43,13 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     "SubscribeTickersRequest": {"symbols": rules.symbols(200).needed("1 to 200 pairs"), **_FOLLOWED},
     "SubscribeBookRequest": {"symbol": _PAIR, "depth": rules.one_of(*DEPTHS), **_FOLLOWED},
+    "SubscribeTradesRequest": {"symbols": rules.symbols(200).needed("1 to 200 pairs"), **_FOLLOWED},
+    "SubscribeCandlesRequest": {
+        "symbols": rules.symbols(200).needed("1 to 200 pairs"),
+        "interval": rules.span_of(INTERVALS_S).needed("the length of a candle"),
+        "history_count": rules.number(most=CLOSED_MAX),
+        **_FOLLOWED,
+    },
     "DeliveryPolicy": {
         "mode": rules.choice(common.DeliveryPolicy.Mode),
         "min_interval": rules.span(0, 60),
@@ -123,6 +131,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         "cancel_on_disconnect": ANY,
     },
     "ListBalancesRequest": {"account": rules.NAME},
+    "SubscribeBalancesRequest": {"account": rules.NAME, "heartbeat_interval": rules.HEARTBEAT},
     "ListFillsRequest": {"account": rules.NAME, "symbol": rules.SYMBOL, **_PERIOD, **_PAGE},
     "GetLimitsRequest": {
         "account": rules.NAME,

@@ -22,6 +22,7 @@ from execsvc.paper.options import PaperOptions
 from execsvc.paper.server import PaperServer
 from execsvc.ports import (
     Accepted,
+    BalancesSnapshot,
     CancelTaken,
     ExecutionSeen,
     OrdersSnapshot,
@@ -173,7 +174,7 @@ async def test_skipped_sequence_reopens_the_private_stream(venue):
         placed = await venue.place(venue.order("rests", "50000.0"))
         taken = await take_until(events, of(OrdersSnapshot))
     assert [LinkDown, ModeSeen, LinkUp, OrdersSnapshot] == [
-        type(event) for event in taken if not isinstance(event, ExecutionSeen | Beat)
+        type(event) for event in taken if not isinstance(event, ExecutionSeen | Beat | BalancesSnapshot)
     ]
     assert [placed.venue_order_id] == [report.venue_order_id for report in taken[-1].reports]
 

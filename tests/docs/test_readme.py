@@ -59,7 +59,7 @@ def typed(command, environ, seconds=20):
 LINES = [
     line.partition("#")[0].strip()
     for line in block("sh", "execsvc status").splitlines()
-    if line.startswith("execsvc") and " watch " not in line and "CLIENT_ORDER_ID" not in line
+    if line.startswith("execsvc") and not re.search(r" (watch|tail) |CLIENT_ORDER_ID", line)
 ]
 
 
@@ -76,6 +76,14 @@ def test_watch_shows_a_moving_ticker(dev):
     """Piped, it writes JSON lines, and the market moves."""
     done = typed("timeout 6 execsvc watch BTC/USD ETH/USD | head -6", dev[0])
     assert len(set(done.stdout.splitlines())) == 6, done.stderr
+
+
+@pytest.mark.process
+def test_tail_begins_with_the_open_orders_and_ends_with_how_to_go_on(dev):
+    """Piped, it writes JSON lines; Ctrl-C says the command that goes on from there."""
+    done = typed("timeout -s INT 4 execsvc tail", dev[0])
+    assert ["connected", "snapshot"] == [line.split('"')[1] for line in done.stdout.splitlines()[:2]], done.stderr
+    assert re.fullmatch(r"resume with: execsvc tail --since \S+\n", done.stderr)
 
 
 @pytest.mark.process

@@ -152,10 +152,12 @@ class PrivateStage(ScriptedVenue):
     def __init__(self, clock, tasks):
         super().__init__(clock, tasks)
         self.held = []
+        self.balance_reads = 0
         self.history = []
         self.stream = asyncio.Queue()
 
     async def balances(self, by, *, caller=""):
+        self.balance_reads += 1
         return tuple(self.held)
 
     async def fills(self, account, query, by, *, caller=""):
@@ -257,7 +259,7 @@ class Stage:
                 venue=self.venue,
                 journal=self.store,
                 catalog=self.catalog,
-                executions=self.executions,
+                funds=self.house.funds,
                 clock=self.clock,
             ),
             market=MarketData(self.public, self.catalog, self.feeds),

@@ -312,7 +312,10 @@ async def test_a_slow_reader_of_a_book_gets_a_gap_and_a_fresh_book(stage):
         gap = (await reader.until("gap")).gap
         fresh = (await reader.until("snapshot")).snapshot
         after = (await reader.until("delta")).delta if fresh.version < 401 else None
-    assert (common.GAP_REASON_SLOW_CONSUMER, ["BTC/USD"], 17) == (gap.reason, list(gap.symbols), gap.lost_count)
+    before = reader.kinds[: reader.kinds.index("gap")].count("delta")
+    assert (common.GAP_REASON_SLOW_CONSUMER, ["BTC/USD"]) == (gap.reason, list(gap.symbols))
+    assert gap.lost_count >= 17
+    assert fresh.version == 1 + before + gap.lost_count  # the snapshot has all that was sent and all that was lost
     assert after is None or fresh.version + 1 == after.version
 
 
@@ -343,9 +346,9 @@ async def test_a_reader_that_leaves_frees_its_mailbox(stage):
     """Cancelling a stream lets go of its topics at once."""
     reader = tickers(stage)
     await reader.take(1)
-    assert 1 == len(stage.feeds._read_by)
+    assert 1 == stage.feeds.readers
     reader.call.cancel()
-    await stage.eventually(lambda: not stage.feeds._read_by)
+    await stage.eventually(lambda: not stage.feeds.readers)
     assert "0 streams open" in repr(stage.door.gate)
 
 
@@ -356,7 +359,7 @@ async def test_a_caller_has_so_many_streams_and_no_more(stage, monkeypatch):
     await first.take(1)
     held, refusal = await ended(tickers(stage).call)
     first.call.cancel()
-    await stage.eventually(lambda: not stage.feeds._read_by)
+    await stage.eventually(lambda: not stage.feeds.readers)
     again = await tickers(stage).take(1)
     assert ([], grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", "-1", None, "accepted") == (
         held,
@@ -374,8 +377,8 @@ async def test_a_bug_ends_a_stream_as_internal(stage):
     await reader.take(1)
     await stage.tell(link_up(), replace(book("BTC/USD", 10, "1", snapshot=True), view=lambda: 1 / 0, bids=(None,)))
     _, refusal = await ended(reader.call)
-    assert ("INTERNAL", ["rpc.broken"], {}) == (
+    assert ("INTERNAL", ["rpc.broken"], 0) == (
         refusal.reason,
         [event for event, _, _ in stage.reports],
-        stage.feeds._read_by,
+        stage.feeds.readers,
     )

@@ -130,7 +130,7 @@ async def test_a_subscription_is_one_span_that_ends_when_it_is_open(watched):
         span = watched.span("execsvc.v1.MarketDataService/SubscribeTickers")
         counted = [each.value for each in watched.points("execsvc.stream.subscribers")]
         reader.call.cancel()
-        await built.eventually(lambda: not built.feeds._read_by)
+        await built.eventually(lambda: not built.feeds.readers)
     left = [each.value for each in watched.points("execsvc.stream.subscribers")]
     assert (accepted.accepted.stream_id, 0, [1], [0]) == (
         span.attributes["execsvc.stream"],

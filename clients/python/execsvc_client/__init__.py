@@ -45,7 +45,13 @@ from execsvc_client._errors import (
     Violation,
 )
 from execsvc_client._events import (
+    BalanceEvent,
+    BalanceSnapshot,
+    BalanceUpdate,
     BookView,
+    CandleEvent,
+    CandleSnapshot,
+    CandleUpdate,
     Connected,
     Disconnected,
     FillUpdate,
@@ -58,6 +64,8 @@ from execsvc_client._events import (
     StateChanged,
     TickerEvent,
     TickerUpdate,
+    TradeEvent,
+    TradeUpdate,
 )
 from execsvc_client._limits import Breach, CallerLimit, Capacity, CapacityQuery, Counter, Limits, Preview, RiskCheck
 from execsvc_client._market import Asset, Book, Candle, Instrument, Level, Ticker, Trade
@@ -68,15 +76,16 @@ from execsvc_client._story import Story, TimelineEvent
 from execsvc_client._sync import SyncClient
 
 __all__ = [
-    "DEFAULT_TARGET", "AccountHealth", "Asset", "AssetAmount", "AssetStatus", "Balance", "Book", "BookView", "Breach",
-    "BreakerState", "CallClass", "CallerLimit", "Candle", "Capacity", "CapacityQuery", "Client", "Conflict",
+    "DEFAULT_TARGET", "AccountHealth", "Asset", "AssetAmount", "AssetStatus", "Balance", "BalanceEvent",
+    "BalanceSnapshot", "BalanceUpdate", "Book", "BookView", "Breach", "BreakerState", "CallClass", "CallerLimit",
+    "Candle", "CandleEvent", "CandleSnapshot", "CandleUpdate", "Capacity", "CapacityQuery", "Client", "Conflict",
     "Connected", "Counter", "CounterKind", "Disconnected", "ExecsvcError", "Facts", "FeedState", "Fill", "FillUpdate",
     "Gap", "GapReason", "Grant", "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus", "InvalidRequest",
     "LaneHealth", "Level", "Limits", "LiveRefused", "ModeEntry", "ModeUpdate", "NotAllowed", "NotFound", "NotOffered",
     "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions", "OrderScope",
     "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Preview", "Reason", "Refused", "RiskCheck",
     "ServerFault", "ServerInfo", "Side", "SideLike", "StateChanged", "Story", "SyncClient", "Throttled", "Ticker",
-    "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times",
-    "Trade", "TradingMode", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
+    "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times", "Trade",
+    "TradeEvent", "TradeUpdate", "TradingMode", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
     "new_client_order_id", "raw",
 ]  # fmt: skip

@@ -5,7 +5,7 @@ often it has to be repeated. Streams come back by themselves and say what happen
 """
 
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self, Unpack
@@ -29,12 +29,9 @@ from execsvc_client._account import (
     read_venue_status,
 )
 from execsvc_client._amounts import Number
-from execsvc_client._books import BookFollower
 from execsvc_client._doubt import RESOLVE_TIMEOUT, InDoubt
 from execsvc_client._enums import FeedState, OrderScope, OrderStatus
 from execsvc_client._errors import ExecsvcError
-from execsvc_client._events import BookView, OrderEvent, TickerEvent
-from execsvc_client._follow import HEARTBEAT
 from execsvc_client._limits import CapacityQuery, Limits, Preview, read_limits, read_preview
 from execsvc_client._link import Link
 from execsvc_client._market import (
@@ -51,18 +48,16 @@ from execsvc_client._market import (
     read_ticker,
     read_trade,
 )
-from execsvc_client._order_events import OrderFollower
 from execsvc_client._orders import Fill, Order, Placed, fate, read_fill, read_order
 from execsvc_client._paging import LARGEST_PAGE, PAGE, pages
 from execsvc_client._requests import OrderLike, OrderOptions, SideLike
 from execsvc_client._settings import DEFAULT_TARGET, Settings, from_environment
 from execsvc_client._settling import still_open
 from execsvc_client._story import Story, read_story
-from execsvc_client._tickers import TickerFollower
-from execsvc_client._watch import follow
+from execsvc_client._streams import Streams
 
 
-class Client:
+class Client(Streams):
     """A caller of one gateway, on one event loop; use it as `async with Client() as client:`.
 
     target       host:port or unix:path
@@ -266,29 +261,6 @@ class Client:
             for order in page.orders:
                 yield read_order(order)
 
-    def orders_stream(
-        self,
-        *,
-        resume_token: str | None = None,
-        symbols: Iterable[str] = (),
-        scope: OrderScope = OrderScope.OWN,
-        heartbeat: float = HEARTBEAT,
-        heartbeats: bool = False,
-    ) -> AsyncGenerator[OrderEvent, None]:
-        """Every order change and fill, lossless across reconnects. Without a token a snapshot (OpenOrders) comes first.
-
-        Keep the `resume_token` of the last event you have dealt with to go on after a restart of your own.
-        """
-        follower = OrderFollower(
-            self.link.settings.account,
-            resume_token=resume_token,
-            symbols=list(symbols),
-            scope=scope,
-            heartbeat=heartbeat,
-            heartbeats=heartbeats,
-        )
-        return follow(self.link, methods.SUBSCRIBE_ORDERS, follower)
-
     async def fills(
         self, symbol: str = "", *, since: datetime | None = None, until: datetime | None = None, page_size: int = PAGE
     ) -> AsyncIterator[Fill]:
@@ -372,23 +344,3 @@ class Client:
         async for page in pages(self.link, methods.LIST_CANDLES, request):
             for candle in page.candles:
                 yield read_candle(candle)
-
-    def watch(
-        self,
-        symbols: str | Iterable[str],
-        *,
-        min_interval: float = 0.0,
-        heartbeat: float = HEARTBEAT,
-        heartbeats: bool = False,
-    ) -> AsyncGenerator[TickerEvent, None]:
-        """Tickers as they change, at most one per symbol and `min_interval` seconds, and all that casts doubt on them."""
-        follower = TickerFollower(
-            requests.symbols_of(symbols), min_interval=min_interval, heartbeat=heartbeat, heartbeats=heartbeats
-        )
-        return follow(self.link, methods.SUBSCRIBE_TICKERS, follower)
-
-    def book_stream(
-        self, symbol: str, *, depth: int = 10, heartbeat: float = HEARTBEAT
-    ) -> AsyncGenerator[BookView, None]:
-        """The book after every change; `stale` says when not to quote on it."""
-        return follow(self.link, methods.SUBSCRIBE_BOOK, BookFollower(symbol, depth=depth, heartbeat=heartbeat))

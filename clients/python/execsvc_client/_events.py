@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from execsvc_client._account import ModeEntry
+from execsvc_client._account import Balance, ModeEntry
 from execsvc_client._enums import FeedState, GapReason
 from execsvc_client._errors import ExecsvcError
-from execsvc_client._market import Book, Ticker
+from execsvc_client._market import Book, Candle, Ticker, Trade
 from execsvc_client._orders import Fill, Order
 
 
@@ -42,7 +42,10 @@ class StateChanged:
 
 @dataclass(frozen=True)
 class Gap:
-    """A hole: what is held of these symbols (none: of all) is void until the snapshot that follows."""
+    """A hole: what is held of these symbols (none: of all) is void until the snapshot that follows.
+
+    Of trades no snapshot follows: `lost` are missing (None: nobody knows how many), and trades(since=…) has them.
+    """
 
     reason: GapReason
     symbols: tuple[str, ...]
@@ -66,6 +69,55 @@ class TickerUpdate:
     ticker: Ticker
     state: FeedState
     snapshot: bool
+    conflated: int
+    send_time: datetime | None
+
+
+@dataclass(frozen=True)
+class TradeUpdate:
+    """A trade that just happened."""
+
+    trade: Trade
+    state: FeedState
+    send_time: datetime | None
+
+
+@dataclass(frozen=True)
+class CandleSnapshot:
+    """The last candles of one symbol, oldest first, the open one last: replaces what is held of it."""
+
+    symbol: str
+    candles: tuple[Candle, ...]
+    state: FeedState
+    conflated: int
+    send_time: datetime | None
+
+
+@dataclass(frozen=True)
+class CandleUpdate:
+    """A changed candle: replaces the one with its `open_time`. `conflated`: updates folded into this message."""
+
+    candle: Candle
+    state: FeedState
+    conflated: int
+    send_time: datetime | None
+
+
+@dataclass(frozen=True)
+class BalanceSnapshot:
+    """All balances that are not zero, ordered by asset: an asset in none is zero. Replaces what is held."""
+
+    balances: tuple[Balance, ...]
+    state: FeedState
+    send_time: datetime | None
+
+
+@dataclass(frozen=True)
+class BalanceUpdate:
+    """A changed balance: replaces the one of its asset. `conflated`: earlier changes of it folded into this message."""
+
+    balance: Balance
+    state: FeedState
     conflated: int
     send_time: datetime | None
 
@@ -111,7 +163,11 @@ class BookView:
     cause: Gap | Disconnected | StateChanged | None = None
 
 
-TickerEvent: TypeAlias = TickerUpdate | StateChanged | Gap | Heartbeat | Connected | Disconnected
+FeedEvent: TypeAlias = StateChanged | Gap | Heartbeat | Connected | Disconnected
+TickerEvent: TypeAlias = TickerUpdate | FeedEvent
+TradeEvent: TypeAlias = TradeUpdate | FeedEvent
+CandleEvent: TypeAlias = CandleSnapshot | CandleUpdate | FeedEvent
+BalanceEvent: TypeAlias = BalanceSnapshot | BalanceUpdate | FeedEvent
 OrderEvent: TypeAlias = (
     OrderUpdate | FillUpdate | OpenOrders | ModeUpdate | StateChanged | Gap | Heartbeat | Connected | Disconnected
 )

@@ -2,11 +2,12 @@
 
 A follower lives through reconnects: it builds each request (an order stream's with the last resume token) and turns
 messages into events. Who reads, waits and reconnects is `_watch.py` and `_sync_watch.py`. Here are the shape of a
-follower and what all three (`_tickers.py`, `_order_events.py`, `_books.py`) read alike.
+follower and what all of them (`_tickers.py`, `_trades.py`, `_candles.py`, `_order_events.py`, `_books.py`) read alike.
 """
 
-from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
 from execsvc_api.v1 import common_pb2
 from google.protobuf.message import Message
@@ -14,7 +15,7 @@ from google.protobuf.message import Message
 from execsvc_client._amounts import when
 from execsvc_client._enums import FeedState, GapReason
 from execsvc_client._errors import ExecsvcError
-from execsvc_client._events import Gap, Heartbeat, StateChanged
+from execsvc_client._events import Connected, Disconnected, FeedEvent, Gap, Heartbeat, StateChanged
 
 Q_co = TypeVar("Q_co", bound=Message, covariant=True)
 A_contra = TypeVar("A_contra", bound=Message, contravariant=True)
@@ -59,6 +60,46 @@ class Pulse:
             return None
         self.seen = now
         return now
+
+
+class FeedFollower(ABC, Generic[E_co]):
+    """What the market-data streams of several symbols have in common: all but their news."""
+
+    def __init__(self, symbols: list[str], *, heartbeat: float, heartbeats: bool) -> None:
+        self._symbols = symbols
+        self._heartbeat = heartbeat
+        self._tell_heartbeats = heartbeats
+        self._pulse = Pulse()
+        self.silence = 3 * heartbeat + SLACK
+
+    @abstractmethod
+    def news(self, event: str | None, message: Any) -> Iterator[E_co]:
+        """The events of a message that this kind of stream alone has; none for what is newer than this client."""
+
+    def receive(self, message: Any) -> Iterator[E_co | FeedEvent]:
+        """News one by one; heartbeats only where asked for, their changes of state always."""
+        match message.WhichOneof("event"):
+            case "accepted":
+                self._pulse = Pulse()
+                self.silence = silence_of(message.accepted, self._heartbeat)
+                yield Connected(message.accepted.stream_id, message.accepted.server_epoch)
+            case "heartbeat":
+                if (changed := self._pulse.changed(message.meta, message.heartbeat)) is not None:
+                    yield changed
+                if self._tell_heartbeats:
+                    yield read_heartbeat(message.heartbeat)
+            case "gap":
+                yield read_gap(message.gap)
+            case event:
+                yield from self.news(event, message)
+
+    def lost(self, error: ExecsvcError, retry_in: float) -> Iterator[Disconnected]:
+        """Says so."""
+        yield Disconnected(error, retry_in)
+
+    def recovers(self, error: ExecsvcError) -> bool:  # noqa: ARG002 - the protocol's shape
+        """Such a stream is always asked for in the same way."""
+        return False
 
 
 def silence_of(accepted: common_pb2.StreamAccepted, asked: float) -> float:

@@ -79,6 +79,12 @@ LIST_CANDLES = Unary("MarketDataService/ListCandles", market.ListCandlesRequest,
 SUBSCRIBE_TICKERS = Stream(
     "MarketDataService/SubscribeTickers", market.SubscribeTickersRequest, market.SubscribeTickersResponse
 )
+SUBSCRIBE_TRADES = Stream(
+    "MarketDataService/SubscribeTrades", market.SubscribeTradesRequest, market.SubscribeTradesResponse
+)
+SUBSCRIBE_CANDLES = Stream(
+    "MarketDataService/SubscribeCandles", market.SubscribeCandlesRequest, market.SubscribeCandlesResponse
+)
 SUBSCRIBE_BOOK = Stream("MarketDataService/SubscribeBook", market.SubscribeBookRequest, market.SubscribeBookResponse)
 
 PLACE_ORDER = Unary("OrderService/PlaceOrder", orders.PlaceOrderRequest, orders.PlaceOrderResponse, 10, changes=True)
@@ -92,6 +98,9 @@ EXPLAIN_ORDER = Unary("OrderService/ExplainOrder", orders.ExplainOrderRequest, o
 SUBSCRIBE_ORDERS = Stream("OrderService/SubscribeOrders", orders.SubscribeOrdersRequest, orders.SubscribeOrdersResponse)
 
 LIST_BALANCES = Unary("AccountService/ListBalances", account.ListBalancesRequest, account.ListBalancesResponse, 10)
+SUBSCRIBE_BALANCES = Stream(
+    "AccountService/SubscribeBalances", account.SubscribeBalancesRequest, account.SubscribeBalancesResponse
+)
 GET_LIMITS = Unary("AccountService/GetLimits", account.GetLimitsRequest, account.GetLimitsResponse, 5)
 LIST_FILLS = Unary("AccountService/ListFills", account.ListFillsRequest, account.ListFillsResponse, 10)
 

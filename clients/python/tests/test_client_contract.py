@@ -123,8 +123,8 @@ def test_both_clients_have_the_same_face():
     def face(kind):
         return {
             name: [(each.name, each.kind, each.default) for each in inspect.signature(member).parameters.values()]
-            for name, member in vars(kind).items()
-            if callable(member) and not name.startswith("_")
+            for name, member in inspect.getmembers(kind, callable)
+            if not name.startswith("_")
         }
 
     assert face(Client) == face(SyncClient)

@@ -5,8 +5,9 @@ the tables total.
 """
 
 from execsvc_api.v1 import market_data_pb2 as market
+from execsvc_api.v1 import market_data_service_pb2 as service
 
-from execsvc.app.topics import BookChange
+from execsvc.app.topics import BookChange, CandlePicture
 from execsvc.domain.instrument import Asset, AssetStatus, Instrument, InstrumentStatus
 from execsvc.domain.market import BookView, Candle, Level, Ticker, Trade
 from execsvc.rpc.scalars import (
@@ -116,6 +117,11 @@ def candle(value: Candle) -> market.Candle:
         trade_count=value.trade_count,
         closed=value.closed,
     )
+
+
+def candles(value: CandlePicture) -> service.CandleSnapshot:
+    """The last candles of one symbol."""
+    return service.CandleSnapshot(symbol=value.symbol, candles=map(candle, value.candles))
 
 
 def instrument(value: Instrument) -> market.Instrument:

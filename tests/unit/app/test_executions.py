@@ -12,7 +12,7 @@ from execsvc.domain.errors import Busy, Declined, Fault, Reason
 from execsvc.domain.ids import OrderKey, OrderRef
 from execsvc.domain.market import Beat, EventTimes, FeedState, LinkDown, LinkUp, Side
 from execsvc.domain.order import Status, VenueOrder
-from execsvc.ports import ExecutionSeen, OrdersSnapshot
+from execsvc.ports import BalanceSeen, ExecutionSeen, OrdersSnapshot
 from tests.support.simloop import run_sim
 from tests.support.venue import Fate
 from tests.support.world import ME, world
@@ -245,3 +245,59 @@ def test_news_go_on_while_a_picture_cannot_be_compared_yet():
         assert Status.CANCELLED is cancelled
 
     followed(scenario)
+
+
+def test_news_of_the_account_reach_its_funds():
+    """Orders, fills and balances alike: each may have moved them."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        funds = here.house.funds
+        counts = []
+        for event in (
+            LinkUp(1),
+            OrdersSnapshot(()),
+            trade_of(order),
+            BalanceSeen("USD", None, EventTimes(1, 2)),
+            Beat(9),
+        ):
+            await tell(event)
+            counts.append(funds.moves)
+        assert ([1, 2, 3, 4, 4], 1) == (counts, funds.link)
+
+    followed(script)
+
+
+def test_funds_hear_of_a_fill_once_it_is_durable():
+    """The journal comes first: while it takes nothing, nobody asks what the fill did to the funds."""
+
+    async def script(here, executions, tell):
+        order = (await here.place("c-1")).order
+        await tell(LinkUp(1), OrdersSnapshot(()))
+        before, store = here.house.funds.moves, here.house.executions._journal
+        find = store.find
+
+        async def full(*asked, **more):
+            raise Busy(Fault(Reason.STORE_UNAVAILABLE, "the disk is full"))
+
+        store.find = full
+        await tell(trade_of(order))
+        waiting = here.house.funds.moves
+        store.find = find
+        await here.clock.sleep(2)
+        assert (before, before + 1) == (waiting, here.house.funds.moves)
+
+    followed(script)
+
+
+def test_balances_are_a_sign_of_life():
+    """A stream that tells of nothing but funds is not silent."""
+
+    async def script(here, executions, tell):
+        await tell(LinkUp(1), OrdersSnapshot(()))
+        for _ in range(4):
+            await here.clock.sleep(5)
+            await tell(BalanceSeen("USD", None, EventTimes(1, 2)))
+        assert FeedState.LIVE is executions.state
+
+    followed(script)

@@ -1,117 +1,24 @@
 """Public streams: one upstream per topic, states that never lie."""
 
-import asyncio
-from contextlib import ExitStack
-from decimal import Decimal
-
 import pytest
+from feeds_parts import EVERY, TICKS, scene
 
-from execsvc.app.feeds import LINGER_S, STALENESS_BOUND_S, Feeds
-from execsvc.app.hub import Batch, Delivery, Gap, StateChanged
+from execsvc.app.feeds import LINGER_S, STALENESS_BOUND_S
+from execsvc.app.hub import Batch, Gap, StateChanged
+from execsvc.domain.errors import Busy, Reason
 from execsvc.domain.market import (
     Beat,
-    BookSeen,
     BookTopic,
-    BookView,
     Desynced,
-    EventTimes,
     FeedState,
     GapReason,
-    Level,
     LinkDown,
     LinkUp,
-    Ticker,
     TickerSeen,
     TickerTopic,
     TopicRefused,
+    TradeTopic,
 )
-from execsvc.telemetry import silent
-from tests.support.simloop import SimClock, SimTasks, run_sim
-
-TICKS = Delivery(conflate=True)
-EVERY = Delivery(conflate=False)
-ZERO = Decimal(0)
-
-
-class Feed:
-    """The port's double: the test puts events in, and reads what is wished for."""
-
-    def __init__(self):
-        self.queue = asyncio.Queue()
-        self.topics = frozenset()
-
-    def want(self, topics):
-        self.topics = topics
-
-    def renew(self, topic):
-        self.queue.put_nowait(Desynced(topic, "renewed"))
-
-    async def events(self):
-        while True:
-            yield await self.queue.get()
-
-
-class Venue:
-    def __init__(self):
-        self.feeds = []
-
-    def feed(self):
-        self.feeds.append(Feed())
-        return self.feeds[-1]
-
-
-class Scene:
-    def __init__(self):
-        self.clock = SimClock()
-        self.tasks = SimTasks()
-        self.venue = Venue()
-        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent())
-        self.open = ExitStack()
-        self.tasks.start("watch", self.feeds.watch())
-
-    def now_ns(self):
-        return self.clock.wall_ns()
-
-    async def tell(self, *events, feed=0):
-        for event in events:
-            self.venue.feeds[feed].queue.put_nowait(event)
-        await self.clock.sleep(0.001)
-
-    def tick(self, symbol, price="100"):
-        times = EventTimes(None, self.now_ns())
-        value = Decimal(price)
-        return Ticker(symbol, value, ZERO, value, ZERO, value, ZERO, ZERO, ZERO, ZERO, ZERO, times)
-
-    def book(self, price, *, snapshot=False, depth=10):
-        topic = BookTopic("BTC/USD", depth)
-        times = EventTimes(None, self.now_ns())
-        bids = (Level(Decimal(price), Decimal(1)),)
-        return BookSeen(topic, snapshot, bids, (), 7, times, lambda: BookView("BTC/USD", depth, bids, (), times))
-
-    def read_tickers(self, *symbols, delivery=TICKS):
-        return self.open.enter_context(self.feeds.tickers(symbols, delivery))
-
-    def read_book(self, delivery=EVERY, depth=10):
-        return self.open.enter_context(self.feeds.book("BTC/USD", depth, delivery))
-
-    async def drain(self, box):
-        mails = []
-        while (mail := await box.take(self.clock.monotonic() + 0.001)) is not None:
-            mails.append(mail)
-        return mails
-
-
-def scene(script):
-    async def main():
-        here = Scene()
-        try:
-            await script(here)
-        finally:
-            here.open.close()
-            await here.tasks.close()
-        assert here.tasks.failures == []
-
-    run_sim(main())
 
 
 def test_many_readers_share_one_upstream_subscription():
@@ -134,7 +41,7 @@ def test_a_new_reader_starts_with_the_last_picture():
         await here.tell(LinkUp(here.now_ns()), TickerSeen(here.tick("BTC/USD", "5"), snapshot=True))
         late = here.read_tickers("BTC/USD")
         (mail,) = await here.drain(late)
-        assert (mail.snapshot, mail.items[0].bid_price, late.state) == (True, Decimal(5), FeedState.LIVE)
+        assert (mail.snapshot, mail.items[0].bid_price, late.state) == (True, 5, FeedState.LIVE)
 
     scene(script)
 
@@ -192,6 +99,19 @@ def test_a_link_that_speaks_again_revives_its_pictures():
         assert box.state is FeedState.STALE
         await here.tell(Beat(here.now_ns()))
         assert box.state is FeedState.LIVE
+
+    scene(script)
+
+
+def test_a_link_that_speaks_again_revives_nothing_that_never_came():
+    """A topic whose picture is still on its way is not LIVE because the link is."""
+
+    async def script(here):
+        box = here.read_tickers("BTC/USD")
+        await here.tell(LinkUp(here.now_ns()))
+        await here.clock.sleep(7)
+        await here.tell(Beat(here.now_ns()))
+        assert (box.state, here.feeds.public_state) == (FeedState.STALE, FeedState.LIVE)
 
     scene(script)
 
@@ -285,6 +205,21 @@ def test_a_topic_nobody_reads_is_unsubscribed_after_a_while():
         assert here.venue.feeds[0].topics == {TickerTopic("BTC/USD")}
         await here.clock.sleep(2)
         assert here.venue.feeds[0].topics == frozenset()
+
+    scene(script)
+
+
+def test_topics_are_bounded_and_a_refused_reader_leaves_none(monkeypatch):
+    """One topic too many is refused with all of its call; none of them is followed after it."""
+    monkeypatch.setattr("execsvc.app.feeds.MAX_TOPICS", 2)
+
+    async def script(here):
+        here.read_tickers("BTC/USD")
+        with pytest.raises(Busy) as refusal:
+            here.read_tickers("ETH/USD", "SOL/USD")
+        assert refusal.value.reason is Reason.TOO_MANY_STREAMS
+        here.read_trades("BTC/USD")
+        assert here.venue.feeds[0].topics == {TickerTopic("BTC/USD"), TradeTopic("BTC/USD")}
 
     scene(script)
 

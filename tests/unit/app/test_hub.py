@@ -123,3 +123,137 @@ def test_a_change_of_state_is_told_before_any_data_and_once():
         assert await box.take(1.0) == Batch((1,), snapshot=False, folded=0)
 
     in_box(scenario, CONFLATE)
+
+
+def test_a_full_buffer_names_the_symbol_that_did_not_fit():
+    """What was dropped on top of a full buffer is in the gap too, so that its picture comes anew."""
+    asked = []
+
+    async def scenario(box, _):
+        for symbol in ("A", "A", "B"):
+            box.offer(symbol, 1, snapshot=False)
+        assert await box.take(1.0) == Gap(GapReason.SLOW_CONSUMER, ("A", "B"), 3)
+        assert asked == [("A", "B")]
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=2), asked.append)
+
+
+def test_snapshots_always_fit():
+    """A stream of many symbols may begin with more pictures than its buffer holds changes."""
+
+    async def scenario(box, _):
+        for symbol in "ABC":
+            box.offer(symbol, symbol, snapshot=True)
+        assert await box.take(1.0) == Batch(("A", "B", "C"), snapshot=True, folded=0)
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=2))
+
+
+def test_snapshots_are_not_counted_as_lost():
+    """Only changes are: a fresh snapshot has all that an older one had."""
+
+    async def scenario(box, _):
+        for symbol in "ABC":
+            box.offer(symbol, symbol, snapshot=True)
+        box.offer("A", "a", snapshot=False)
+        assert await box.take(1.0) == Gap(GapReason.SLOW_CONSUMER, ("A", "B", "C"), 1)
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=3))
+
+
+def test_gaps_of_one_reason_are_told_as_one():
+    """A reader that stands still for hours costs one notice, not one a gap."""
+
+    async def scenario(box, _):
+        for _ in range(9):
+            box.offer("A", 1, snapshot=False)
+        assert await box.take(1.0) == Gap(GapReason.SLOW_CONSUMER, ("A",), 9)
+        assert await box.take(1.0) is None
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=2))
+
+
+def test_a_hole_in_a_log_stands_where_it_is():
+    """What came before an interruption is told before it, what came after, after."""
+
+    async def scenario(box, _):
+        hole = Gap(GapReason.UPSTREAM_RECONNECT, ("A",))
+        box.offer("A", 1, snapshot=False)
+        box.interrupt(hole)
+        box.interrupt(Gap(GapReason.UPSTREAM_RECONNECT, ("B",)))
+        box.offer("A", 2, snapshot=False)
+        assert [await box.take(1.0) for _ in range(3)] == [
+            Batch((1,), snapshot=False, folded=0),
+            Gap(GapReason.UPSTREAM_RECONNECT, ("A", "B")),
+            Batch((2,), snapshot=False, folded=0),
+        ]
+
+    in_box(scenario, Delivery(conflate=False), None)
+
+
+def test_a_log_counts_exactly_what_it_lost():
+    """Offered is what was taken plus what the gaps say, whatever the order of puts and takes."""
+
+    async def scenario(box, _):
+        taken = lost = 0
+        for number in range(100):
+            box.offer("A", number, snapshot=False)
+            mail = await box.take(0.0) if number % 7 == 0 else None
+            taken += len(mail.items) if isinstance(mail, Batch) else 0
+            lost += mail.lost if isinstance(mail, Gap) else 0
+        while (mail := await box.take(0.0)) is not None:
+            taken += len(mail.items) if isinstance(mail, Batch) else 0
+            lost += mail.lost if isinstance(mail, Gap) else 0
+        assert (100, True) == (taken + lost, lost > 0)
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=4, max_batch=1), None)
+
+
+def test_a_count_with_an_uncounted_hole_inside_is_no_count():
+    """Nobody knows how many trades a broken link swallowed, so the sum is not known either."""
+
+    async def scenario(box, _):
+        box.offer("A", 1, snapshot=False)
+        box.interrupt(Gap(GapReason.UPSTREAM_RECONNECT, ("B",)))
+        box.offer("A", 2, snapshot=False)
+        assert await box.take(1.0) == Gap(GapReason.SLOW_CONSUMER, ("A", "B"), None)
+
+    in_box(scenario, Delivery(conflate=False, max_buffered=2), None)
+
+
+def test_parts_of_a_symbol_are_folded_each_for_itself():
+    """A newer value of one part never displaces another part."""
+
+    async def scenario(box, _):
+        for part, item in ((1, "a"), (1, "b"), (2, "c"), (2, "d")):
+            box.offer("A", item, snapshot=False, part=part)
+        assert await box.take(1.0) == Batch(("b", "d"), snapshot=False, folded=2)
+
+    in_box(scenario, CONFLATE)
+
+
+def test_a_snapshot_replaces_all_parts_of_its_symbol():
+    """They are in it; other symbols keep theirs."""
+
+    async def scenario(box, _):
+        for symbol, part in (("A", 1), ("A", 2), ("B", 1)):
+            box.offer(symbol, f"{symbol}{part}", snapshot=False, part=part)
+        box.offer("A", "whole", snapshot=True)
+        mails = [await box.take(1.0) for _ in range(2)]
+        assert [("B1",), ("whole",)] == [mail.items for mail in mails]
+        assert [0, 2] == [mail.folded for mail in mails]
+
+    in_box(scenario, CONFLATE)
+
+
+def test_parts_are_bounded():
+    """Parts that nobody takes end in a gap and fresh pictures, not in memory without end."""
+    asked = []
+
+    async def scenario(box, _):
+        for part in range(1, 5):
+            box.offer("A", part, snapshot=False, part=part)
+        assert await box.take(1.0) == Gap(GapReason.SLOW_CONSUMER, ("A",), 4)
+        assert asked == [("A",)]
+
+    in_box(scenario, Delivery(conflate=True, max_buffered=3), asked.append)

@@ -21,6 +21,7 @@ from execsvc_api.v1 import (
 from google.protobuf.any_pb2 import Any as Packed
 from google.protobuf.message_factory import GetMessageClass
 from google.rpc import error_details_pb2, status_pb2
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from execsvc.cli.main import run
 
@@ -65,6 +66,9 @@ class Gateway:
         self._scripts = defaultdict(deque)
         self._server = grpc.server(ThreadPoolExecutor(4))
         self._server.add_generic_rpc_handlers(tuple(self._handlers()))
+        self._health = health.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
+        self.takes_orders(yes=True)
         self.target = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
         self.script("GetServerInfo", admin_service_pb2.GetServerInfoResponse(version="0.1.0", caller="local"))
 
@@ -76,6 +80,11 @@ class Gateway:
 
     def script(self, method, *answers):
         self._scripts[method] = deque(answers)
+
+    def takes_orders(self, *, yes):
+        """What gRPC health says of the OrderService."""
+        said = health_pb2.HealthCheckResponse
+        self._health.set("execsvc.v1.OrderService", said.SERVING if yes else said.NOT_SERVING)
 
     def _handlers(self):
         for file in FILES:

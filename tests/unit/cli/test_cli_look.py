@@ -38,13 +38,52 @@ def test_status_shows_money_exchange_and_problems(execsvc, gateway):
 
 
 def test_status_wait(execsvc, gateway):
-    """--wait returns as soon as trading is possible, and is exit 11 when it is not in time."""
+    """--wait returns as soon as the exchange is open, and is exit 11 when it is not in time."""
     gateway.script("GetVenueStatus", venue(mode=2), venue())
     assert execsvc("status", "--wait", "5").code == 0
     gateway.script("GetVenueStatus", venue(mode=2))
     said = execsvc("status", "--wait", "0.2", "-o", "json")
     assert (11, "maintenance") == (said.code, said.json["error"]["category"])
-    assert "MAINTENANCE" in said.json["error"]["message"]
+    assert "the exchange is MAINTENANCE" in said.json["error"]["message"]
+
+
+def test_status_wait_goes_by_health_and_not_by_a_hint(execsvc, gateway):
+    """A problem in words holds nobody up while the gateway takes orders; it is shown."""
+    gateway.script("GetVenueStatus", venue(feed=2, problems=("EXECSVC_TIER=pro does not fit what Kraken says",)))
+    said = execsvc("status", "--wait", "0.2")
+    assert 0 == said.code
+    assert "EXECSVC_TIER=pro does not fit" in said.out
+
+
+def test_status_wait_waits_for_health(execsvc, gateway):
+    """It ends when health says that orders are taken, not before."""
+    asked = []
+
+    def status(_):
+        asked.append(1)
+        gateway.takes_orders(yes=len(asked) > 1)
+        return venue()
+
+    gateway.script("GetVenueStatus", status)
+    assert (0, 2) == (execsvc("status", "--wait", "5").code, len(asked))
+
+
+def test_status_wait_says_why_no_orders_are_taken(execsvc, gateway):
+    """Not in time: what health says, with every problem and the feed's state, since either may be the cause."""
+    gateway.takes_orders(yes=False)
+    gateway.script("GetVenueStatus", venue(feed=3, problems=("halted: a verdict was wrong", "the tier is wrong")))
+    said = execsvc("status", "--wait", "0.1", "-o", "json")
+    assert (
+        "not open for trading after 0.1 s: execsvc.v1.OrderService is NOT_SERVING; "
+        "halted: a verdict was wrong; the tier is wrong; the private feed is RESYNCING"
+    ) == said.json["error"]["message"]
+
+
+def test_status_without_wait_asks_no_health(execsvc, gateway):
+    """Without --wait a gateway that takes no orders is shown all the same."""
+    gateway.takes_orders(yes=False)
+    gateway.script("GetVenueStatus", venue())
+    assert 0 == execsvc("status").code
 
 
 def test_health(execsvc, monkeypatch):

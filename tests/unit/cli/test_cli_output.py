@@ -15,7 +15,7 @@ ENVELOPE = {
     "trace_id", "try", "docs",
 }  # fmt: skip
 BUY = ("buy", "BTC/USD", "--qty", "0.001", "--limit", "60000.0")
-VERBS = {"buy", "watch", "call", "order"}
+VERBS = {"buy", "watch", "tail", "call", "order"}
 
 
 class Terminal(io.StringIO):
@@ -76,6 +76,7 @@ def test_invocation_reads_verb_and_symbol():
     assert Invocation.of(["byu", "ETH/USD"], {}, VERBS).verb == ""
     assert Invocation.of([], {}, VERBS) == Invocation("", "", None)
     assert Invocation.of(["watch", "BTC/USD"], {}, VERBS).form is Form.JSONL
+    assert Invocation.of(["tail"], {}, VERBS).form is Form.JSONL
     assert Invocation.of(["call", "GetBook"], {}, VERBS).form is Form.JSON
 
 

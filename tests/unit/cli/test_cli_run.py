@@ -207,7 +207,7 @@ def test_help_imports_nothing_heavy():
     assert not loaded & {"grpc", "google", "aiohttp", "structlog", "opentelemetry", "msgspec", "rich", "asyncio"}
 
 
-@pytest.mark.parametrize("arguments", [("status",), ("health",), ("call", "--list"), ("watch", "BTC/USD")])
+@pytest.mark.parametrize("arguments", [("status",), ("health",), ("call", "--list"), ("watch", "BTC/USD"), ("tail",)])
 def test_the_client_half_imports_typer_and_grpc_only(arguments):
     """A verb that only calls a gateway loads nothing of the service's own libraries."""
     _, loaded = loaded_by(*arguments, *(() if arguments[0] == "call" else ("--target", "127.0.0.1:1")))

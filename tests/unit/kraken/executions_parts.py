@@ -4,7 +4,7 @@ import json
 
 from kraken_parts import VECTORS, known_names
 
-from execsvc.kraken.executions import ExecutionsSession
+from execsvc.kraken.private_session import PrivateSession
 from execsvc.kraken.pulse import Pulse
 from execsvc.kraken.venuetime import VenueTime
 
@@ -36,7 +36,7 @@ class Told(list):
 
 
 def session(counts=None, used=lambda: None):
-    opened = ExecutionsSession(
+    opened = PrivateSession(
         token=TOKEN,
         account="main",
         names=known_names(),

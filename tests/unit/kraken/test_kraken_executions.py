@@ -17,18 +17,20 @@ from execsvc.ports import ExecutionSeen, OrdersSnapshot
 D = Decimal
 
 
-def test_subscription_is_asked_once_with_the_token():
-    """Open orders and the last fills come with the snapshot."""
+def test_subscriptions_are_asked_once_with_the_token():
+    """Open orders and the last fills come with the snapshot of executions, the funds with that of balances."""
     private = session()
     said = [json.loads(text) for text in [*private.due(100.0, 100), *private.due(100.1, 100)]]
-    (asked,) = [message for message in said if message["method"] == "subscribe"]
-    assert asked["params"] == {
+    orders, funds = [message for message in said if message["method"] == "subscribe"]
+    assert orders["params"] == {
         "channel": "executions",
         "token": TOKEN,
         "snap_orders": True,
         "snap_trades": True,
         "ratecounter": True,
     }
+    assert funds["params"] == {"channel": "balances", "token": TOKEN, "snapshot": True}
+    assert orders["req_id"] != funds["req_id"]
 
 
 def test_token_is_not_shown():

@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execsvc.kraken.subscriptions import ANSWER_S, PER_SECOND, SLOW_DOWN_S, SYMBOLS_MAX, Subscriptions
+from execsvc.kraken.subscriptions import ANSWER_S, PER_SECOND, QUIET_S, SLOW_DOWN_S, SYMBOLS_MAX, Key, Subscriptions
 
-TICKER = ("ticker", "BTC/USD")
-BOOK = ("book", "BTC/USD")
+TICKER = Key("ticker", "BTC/USD")
+BOOK = Key("book", "BTC/USD")
 
 
 class Venue:
@@ -19,7 +19,7 @@ class Venue:
     def hear(self, requests):
         for request in requests:
             for symbol in request.symbols:
-                key = (request.channel, symbol)
+                key = Key(request.channel, symbol, request.interval)
                 if request.method == "subscribe":
                     assert key not in self.standing, f"{key} is subscribed twice"
                     self.standing[key] = request.depth
@@ -36,7 +36,7 @@ def settled(subscriptions, venue, now):
         for request, symbol in venue.owed:
             subscriptions.answered(request.req_id, symbol, error="", now=now)
             if request.method == "subscribe":
-                subscriptions.data((request.channel, symbol), snapshot=True)
+                subscriptions.data(Key(request.channel, symbol, request.interval), snapshot=True)
         if not requests and not venue.owed:
             return now
         venue.owed.clear()
@@ -44,7 +44,10 @@ def settled(subscriptions, venue, now):
     raise AssertionError("the requests never end")
 
 
-KEYS = st.sampled_from([(channel, symbol) for channel in ("ticker", "book") for symbol in "ABCD"])
+KEYS = st.sampled_from(
+    [Key(channel, symbol) for channel in ("ticker", "book", "trade") for symbol in "ABCD"]
+    + [Key("ohlc", symbol, interval) for symbol in "AB" for interval in (1, 5)]
+)
 WISHES = st.dictionaries(KEYS, st.sampled_from([10, 100]), max_size=8)
 
 
@@ -64,10 +67,57 @@ def test_the_wish_is_what_stands_in_the_end(acts, hasty):
     assert wish == venue.standing
 
 
+TRADE = Key("trade", "BTC/USD")
+
+
+def test_each_interval_of_a_symbol_is_a_subscription_of_its_own():
+    """Candles of 1 and of 5 minutes stand side by side; an answer speaks for the interval that was asked for."""
+    subscriptions = Subscriptions()
+    one, five = Key("ohlc", "A", 1), Key("ohlc", "A", 5)
+    subscriptions.want({one: 0, five: 0})
+    asked = subscriptions.due(0.0)
+    assert [(1, ("A",)), (5, ("A",))] == [(each.interval, each.symbols) for each in asked]
+    (refusal,) = subscriptions.answered(asked[1].req_id, "A", error="not supported", now=0.1)
+    assert (five, True, False) == (
+        refusal.key,
+        subscriptions.data(one, snapshot=True),
+        subscriptions.data(five, snapshot=True),
+    )
+
+
+def test_a_confirmed_key_that_stays_quiet_is_live():
+    """A market without trades sends no rows: after a second that counts as its snapshot, once."""
+    subscriptions = Subscriptions()
+    subscriptions.want({TRADE: 0})
+    (asked,) = subscriptions.due(0.0)
+    subscriptions.answered(asked.req_id, "BTC/USD", error="", now=0.5)
+    found = [subscriptions.quiet(at) for at in (0.5 + QUIET_S / 2, 0.5 + QUIET_S, 9.0)]
+    assert [[], [TRADE], []] == found
+    assert subscriptions.due(9.0) == []
+
+
+def test_a_key_that_nobody_confirmed_is_not_quiet():
+    """Silence without a confirmation means nothing: it is asked for again."""
+    subscriptions = Subscriptions()
+    subscriptions.want({TRADE: 0})
+    subscriptions.due(0.0)
+    assert subscriptions.quiet(ANSWER_S) == []
+    assert [each.method for each in subscriptions.due(ANSWER_S)] == ["unsubscribe"]
+
+
+def test_books_and_tickers_are_never_taken_for_quiet():
+    """They always have a picture: one that does not come is asked for again."""
+    subscriptions = Subscriptions()
+    subscriptions.want({TICKER: 0, BOOK: 10})
+    for asked in subscriptions.due(0.0):
+        subscriptions.answered(asked.req_id, "BTC/USD", error="", now=0.1)
+    assert subscriptions.quiet(4.0) == []
+
+
 def test_bursts_are_bounded():
     """Hundreds of symbols leave in messages of 25, at most 20 messages a second."""
     subscriptions = Subscriptions()
-    subscriptions.want({("ticker", f"S{number}"): 0 for number in range(1200)})
+    subscriptions.want({Key("ticker", f"S{number}"): 0 for number in range(1200)})
     first = subscriptions.due(0.0)
     assert (PER_SECOND, PER_SECOND * SYMBOLS_MAX) == (len(first), sum(len(each.symbols) for each in first))
     assert subscriptions.due(0.5) == []
@@ -78,7 +128,7 @@ def test_bursts_are_bounded():
 def test_one_request_names_one_channel_and_depth():
     """Books of two depths are two messages."""
     subscriptions = Subscriptions()
-    subscriptions.want({("book", "A"): 10, ("book", "B"): 100, ("ticker", "A"): 0})
+    subscriptions.want({Key("book", "A"): 10, Key("book", "B"): 100, Key("ticker", "A"): 0})
     assert [("book", 10, ("A",)), ("book", 100, ("B",)), ("ticker", 0, ("A",))] == [
         (each.channel, each.depth, each.symbols) for each in subscriptions.due(0.0)
     ]
@@ -159,10 +209,10 @@ def test_refusal_survives_a_reconnect():
 def test_error_without_a_symbol_speaks_for_the_whole_request():
     """All its keys are refused."""
     subscriptions = Subscriptions()
-    subscriptions.want({("ticker", "A"): 0, ("ticker", "B"): 0})
+    subscriptions.want({Key("ticker", "A"): 0, Key("ticker", "B"): 0})
     (asked,) = subscriptions.due(0.0)
     refusals = subscriptions.answered(asked.req_id, "", error="Subscription name invalid", now=0.1)
-    assert [("ticker", "A"), ("ticker", "B")] == [each.key for each in refusals]
+    assert [Key("ticker", "A"), Key("ticker", "B")] == [each.key for each in refusals]
 
 
 def test_exceeded_message_rate_slows_down():

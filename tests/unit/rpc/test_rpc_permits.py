@@ -19,8 +19,8 @@ MarketDataService ListTrades        READ   5  0.1 market
 MarketDataService ListCandles       READ   5  0.1 market
 MarketDataService SubscribeTickers  STREAM -  -   market
 MarketDataService SubscribeBook     STREAM -  -   market
-MarketDataService SubscribeTrades   STREAM -  -   market         -
-MarketDataService SubscribeCandles  STREAM -  -   market         -
+MarketDataService SubscribeTrades   STREAM -  -   market
+MarketDataService SubscribeCandles  STREAM -  -   market
 OrderService      PlaceOrder        PLACE  10 -   trade
 OrderService      PlaceOrders       PLACE  10 -   trade          -
 OrderService      AmendOrder        PLACE  10 -   trade          -
@@ -41,7 +41,7 @@ AccountService    ListFills         READ   10 0.1 account
 AccountService    ListLedgerEntries READ   10 0.1 account        -
 AccountService    GetFeeRates       READ   10 0.1 account        -
 AccountService    GetLimits         READ   5  0.1 account
-AccountService    SubscribeBalances STREAM -  -   account        -
+AccountService    SubscribeBalances STREAM -  -   account
 AdminService      GetServerInfo     READ   5  0.1 any
 AdminService      GetVenueStatus    READ   5  0.1 account
 AdminService      SetTradingMode    CHANGE 10 0.1 kill           -

@@ -178,6 +178,7 @@ GOOD = [
     asked(*({"call_class": each, "symbol": "A", "order_age": span(0)} for each in (AMEND, CANCEL))),
     asked({"call_class": AMEND, "symbol": "A", "order_age": span(LONGEST_S)}),
     account.ListBalancesRequest(),
+    account.SubscribeBalancesRequest(account="a" * 64, heartbeat_interval=span(60)),
     account.ListFillsRequest(symbol="BTC/USD", start_time=Timestamp(), page_size=1000),
     admin.GetServerInfoRequest(),
     admin.GetVenueStatusRequest(),
@@ -337,6 +338,10 @@ BAD = [
     (orders.SubscribeOrdersRequest(scope=9, heartbeat_interval=span(0, HALF)), ["scope", "heartbeat_interval"]),
     (many(201, orders.SubscribeOrdersRequest), ["symbols"]),
     (account.ListBalancesRequest(account="a" * 65), ["account"]),
+    (
+        account.SubscribeBalancesRequest(account="a" * 65, heartbeat_interval=span(61)),
+        ["account", "heartbeat_interval"],
+    ),
     (account.ListFillsRequest(symbol="A" * 33, start_time=Timestamp(nanos=-1)), ["symbol", "start_time"]),
 ]
 

@@ -1,0 +1,131 @@
+"""One private connection, sans I/O: the channels `executions` and `balances` on one token, frames in and events out.
+
+Each channel has a `sequence` of its own that grows by one with every message; a jump in either means that something was
+missed: the link is dropped and opened anew, and the snapshots tell how things stand (promises.md section 6). Executions are
+what the link is for: refused, it ends. Balances refused alone cost only news of the funds. Rows are read in executions.py
+and balances.py.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from execsvc.domain.market import Beat, LinkUp, ModeSeen
+from execsvc.kraken import balances, wire
+from execsvc.kraken.executions import Counts, ExecutionRows
+from execsvc.kraken.feed import MODES
+from execsvc.kraken.names import Names
+from execsvc.kraken.pulse import Pulse
+from execsvc.ports import PrivateEvent
+
+EXECUTIONS, BALANCES = "executions", "balances"
+_ASKED = {EXECUTIONS: 1, BALANCES: 2}  # req_id of each subscription: a refusal may name no channel
+_SNAPSHOT = "snapshot"
+
+_frame = wire.decoder(wire.Frame)
+_ack = wire.decoder(wire.AckResult)
+_statuses = wire.decoder(list[wire.StatusData])
+
+
+class PrivateSession:
+    """One connection's worth of private stream. The token is never shown; `used` hears when Kraken has spoken of it."""
+
+    def __init__(
+        self, *, token: str, account: str, names: Names, pulse: Pulse, counts: Counts, used: Callable[[], None]
+    ) -> None:
+        self._token = token
+        self._account = account
+        self._names = names
+        self._pulse = pulse
+        self._counts = counts
+        self._used = used
+        self._executions = ExecutionRows(account, names, counts)
+        self._sequences: dict[str, int] = {}
+        self._pictured = False
+        self._asked = False
+        self._told_up = False
+        self.ended = ""
+
+    def __repr__(self) -> str:
+        return f"<PrivateSession of {self._account} sequences={self._sequences} ended={self.ended!r}>"
+
+    def opened(self, now: float, wall_ns: int) -> list[PrivateEvent]:  # noqa: ARG002  the port of sessions hands both clocks
+        """The connection stands; the link counts as up once Kraken accepts a subscription."""
+        self._pulse.opened(now)
+        self._counts.link(self)
+        return []
+
+    def due(self, now: float, wall_ns: int) -> list[str]:
+        """Texts to send now."""
+        texts = self._pulse.due(now, wall_ns)
+        if not self._asked:
+            self._asked = True
+            self._executions.asked(now)
+            texts.append(self._subscription(EXECUTIONS, snap_orders=True, snap_trades=True, ratecounter=True))
+            texts.append(self._subscription(BALANCES, snapshot=True))
+        self.ended = self.ended or self._pulse.silent(now)
+        if self.ended:
+            self._counts.link(None)
+        return texts
+
+    def next_timer(self, now: float) -> float:
+        """When `due` should be asked again."""
+        return self._pulse.next_timer(now)
+
+    def receive(self, text: bytes, now: float, wall_ns: int) -> list[PrivateEvent]:
+        """The events of one frame. Raises ProtocolBroken; `ended` is set when the link must be dropped."""
+        frame = _frame(text)
+        self._pulse.heard(frame, now, wall_ns)
+        if frame.method == "subscribe":
+            return self._answered(frame, wall_ns)
+        if frame.channel == "status":
+            modes = (MODES.get(row.system) for row in _statuses(frame.data))
+            return [*(ModeSeen(mode) for mode in modes if mode is not None), Beat(wall_ns)]
+        if frame.channel not in _ASKED:
+            return [Beat(wall_ns)]
+        if not self._in_sequence(frame):
+            return []
+        events = self._orders(frame, wall_ns) if frame.channel == EXECUTIONS else self._funds(frame, wall_ns)
+        return events or [Beat(wall_ns)]
+
+    def _orders(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+        if frame.type == _SNAPSHOT and not self._pictured:
+            self._pictured = True
+            return [*self._up(wall_ns), *self._executions.snapshot(frame.data, wall_ns)]
+        return [*self._executions.update(frame.data, wall_ns)]
+
+    def _funds(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+        if frame.type == _SNAPSHOT:
+            return [*self._up(wall_ns), balances.snapshot(frame.data, self._names, wall_ns)]
+        return [*balances.update(frame.data, self._names, wall_ns)]
+
+    def _in_sequence(self, frame: wire.Frame) -> bool:
+        last = self._sequences.get(frame.channel)
+        if last is not None and frame.sequence != last + 1:
+            self.ended = f"{frame.channel} jumped from sequence {last} to {frame.sequence}"
+            return False
+        if frame.sequence is not None:
+            self._sequences[frame.channel] = frame.sequence
+        return True
+
+    def _subscription(self, channel: str, **wishes: bool) -> str:
+        params: dict[str, Any] = {"channel": channel, "token": self._token, **wishes}
+        return msgspec.json.encode({"method": "subscribe", "params": params, "req_id": _ASKED[channel]}).decode()
+
+    def _answered(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+        self._used()
+        result = _ack(frame.result) if bytes(frame.result) else wire.AckResult()
+        if frame.req_id == _ASKED[BALANCES] or result.channel == BALANCES:
+            return [Beat(wall_ns)]  # refused or not: what counts is whether its snapshot comes
+        if not frame.success:
+            self.ended = f"Kraken refuses the private stream: {frame.error}"
+            return []
+        if result.maxratecount is not None:
+            self._counts.told_maximum(int(result.maxratecount))
+        return self._up(wall_ns) or [Beat(wall_ns)]
+
+    def _up(self, wall_ns: int) -> list[PrivateEvent]:
+        """Told once, and before anything else, should data overtake the answer to the subscription."""
+        told, self._told_up = self._told_up, True
+        return [] if told else [LinkUp(wall_ns)]

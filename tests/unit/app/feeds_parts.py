@@ -1,0 +1,165 @@
+"""Parts that the tests of the feeds share: a feed and a venue that a test scripts, and a scene with readers."""
+
+import asyncio
+from contextlib import ExitStack
+from decimal import Decimal
+
+from execsvc.app.feeds import Feeds
+from execsvc.app.hub import Delivery
+from execsvc.domain.market import (
+    BookSeen,
+    BookTopic,
+    BookView,
+    Candle,
+    CandlesSeen,
+    CandleTopic,
+    Desynced,
+    EventTimes,
+    Level,
+    Side,
+    Ticker,
+    Trade,
+    TradesSeen,
+    TradeTopic,
+)
+from execsvc.telemetry import silent
+from tests.support.simloop import SimClock, SimTasks, run_sim
+from tests.support.venue import BTC_USD
+
+TICKS = Delivery(conflate=True)
+EVERY = Delivery(conflate=False)
+ZERO = Decimal(0)
+
+
+class Feed:
+    """The port's double: the test puts events in, and reads what is wished for."""
+
+    def __init__(self):
+        self.queue = asyncio.Queue()
+        self.topics = frozenset()
+
+    def want(self, topics):
+        self.topics = topics
+
+    def renew(self, topic):
+        self.queue.put_nowait(Desynced(topic, "renewed"))
+
+    async def events(self):
+        while True:
+            yield await self.queue.get()
+
+
+class Venue:
+    """The port's double: `past` is what it answers for candles (an error is raised), `asked` how often it was asked."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self.feeds = []
+        self.past = ()
+        self.asked = []
+
+    def feed(self):
+        self.feeds.append(Feed())
+        return self.feeds[-1]
+
+    async def candles(self, instrument, interval_s, since_ns, by):
+        self.asked.append((instrument.symbol, interval_s))
+        await self._clock.sleep(0.1)
+        if isinstance(self.past, Exception):
+            raise self.past
+        return self.past
+
+
+class Scene:
+    """Feeds over a scripted venue, in virtual time."""
+
+    def __init__(self):
+        self.clock = SimClock()
+        self.tasks = SimTasks()
+        self.venue = Venue(self.clock)
+        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent())
+        self.open = ExitStack()
+        self.tasks.start("watch", self.feeds.watch())
+
+    def now_ns(self):
+        return self.clock.wall_ns()
+
+    async def tell(self, *events, feed=0):
+        for event in events:
+            self.venue.feeds[feed].queue.put_nowait(event)
+        await self.clock.sleep(0.001)
+
+    def tick(self, symbol, price="100"):
+        times = EventTimes(None, self.now_ns())
+        value = Decimal(price)
+        return Ticker(symbol, value, ZERO, value, ZERO, value, ZERO, ZERO, ZERO, ZERO, ZERO, times)
+
+    def book(self, price, *, snapshot=False, depth=10):
+        topic = BookTopic("BTC/USD", depth)
+        times = EventTimes(None, self.now_ns())
+        bids = (Level(Decimal(price), Decimal(1)),)
+        return BookSeen(topic, snapshot, bids, (), 7, times, lambda: BookView("BTC/USD", depth, bids, (), times))
+
+    def read_tickers(self, *symbols, delivery=TICKS):
+        return self.open.enter_context(self.feeds.tickers(symbols, delivery))
+
+    def read_book(self, delivery=EVERY, depth=10):
+        return self.open.enter_context(self.feeds.book("BTC/USD", depth, delivery))
+
+    def read_trades(self, *symbols, delivery=EVERY):
+        return self.open.enter_context(self.feeds.trades(symbols, delivery))
+
+    def read_candles(self, *instruments, count=0, interval_s=60, delivery=TICKS):
+        return self.open.enter_context(self.feeds.candles(instruments or (BTC_USD,), interval_s, count, delivery))
+
+    def trades(self, *ids, symbol="BTC/USD", snapshot=False):
+        one, now = Decimal(1), self.now_ns()
+        rows = tuple(Trade(symbol, str(each), one, one, Side.BUY, EventTimes(now, now)) for each in ids)
+        return TradesSeen(TradeTopic(symbol), rows, snapshot, now)
+
+    def candles(self, *minutes, symbol="BTC/USD", price="1", interval_s=60, snapshot=False):
+        rows = tuple(candle(each, symbol=symbol, price=price, interval_s=interval_s) for each in minutes)
+        return CandlesSeen(CandleTopic(symbol, interval_s), rows, snapshot, self.now_ns())
+
+    async def drain(self, box):
+        mails = []
+        while (mail := await box.take(self.clock.monotonic() + 0.001)) is not None:
+            mails.append(mail)
+        return mails
+
+
+def scene(script):
+    async def main():
+        here = Scene()
+        try:
+            await script(here)
+        finally:
+            here.open.close()
+            await here.tasks.close()
+        assert here.tasks.failures == []
+
+    run_sim(main())
+
+
+def candle(index, *, symbol="BTC/USD", price="1", interval_s=60, closed=False):
+    """The candle number `index`, counted from the epoch."""
+    figure = Decimal(price)
+    return Candle(
+        symbol,
+        interval_s,
+        index * interval_s * 10**9,
+        figure,
+        figure,
+        figure,
+        figure,
+        figure,
+        figure,
+        1,
+        closed=closed,
+        receive_ns=7,
+    )
+
+
+def shown(candles):
+    """Candles as (number, closed)."""
+    return [(each.open_time_ns // 10**9 // each.interval_s, each.closed) for each in candles]
