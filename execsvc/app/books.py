@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
+from execsvc.app.quiet import LEVELS, Best
 from execsvc.app.topics import BookChange, BookState
 from execsvc.domain.market import BookSeen, BookTopic, BookView, FeedState
 
@@ -47,12 +48,20 @@ class Books(Followed[Key, BookState, BookChange]):
                 self._refresh(state, box, snapshot=seen.snapshot)
             else:
                 box.offer(seen.topic.symbol, change, snapshot=seen.snapshot)
-        self._came(state)
+        self._came(state, news=not seen.snapshot)
 
     def live(self, key: Key) -> BookView | None:
         """The book as it stands if it is LIVE."""
         state = self._states.get(key)
         return state.last.view() if state is not None and state.last and state.state is FeedState.LIVE else None
+
+    def best(self, key: Key) -> Best | None:
+        """The best levels as they stand."""
+        state = self._states.get(key)
+        if state is None or state.last is None:
+            return None
+        view = state.last.view()
+        return view.bids[:LEVELS], view.asks[:LEVELS]
 
     def version(self, key: Key) -> int:
         """How often it changed; 0 when it is not followed."""

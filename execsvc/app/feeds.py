@@ -5,7 +5,7 @@ notices silence on a fixed clock, so that a dead link shows even if the socket n
 is LIVE is the rooms' business, what a message looks like on the wire is rpc's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, assert_never
 
@@ -14,6 +14,7 @@ from execsvc.app.candles import Candles
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
 from execsvc.app.links import STALENESS_BOUND_S, Links
+from execsvc.app.quiet import QuietTopics
 from execsvc.app.tickers import Tickers
 from execsvc.app.topics import BookChange, CandlePicture, link_of
 from execsvc.app.trades import Trades
@@ -55,8 +56,18 @@ MAX_TOPICS = 2000
 class Feeds:
     """All public subscriptions of the process."""
 
-    def __init__(self, venue: PublicVenue, clock: Clock, tasks: Tasks, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        venue: PublicVenue,
+        clock: Clock,
+        tasks: Tasks,
+        telemetry: Telemetry,
+        instrument_of: Callable[[str], Instrument],
+    ) -> None:
         self._clock = clock
+        self._tasks = tasks
+        self._quiet = QuietTopics(venue, clock, instrument_of)
+        self._looking = False
         self._telemetry = telemetry
         self._links = Links(venue, clock, tasks, self._handle)
         self._tickers = Tickers(clock, telemetry, self._links.starting)
@@ -173,14 +184,49 @@ class Feeds:
             dropped = [room.forget_idle(before) for room in self._rooms]
             if any(dropped):
                 self._want()
+            self._look_at_the_quiet()
+
+    def _look_at_the_quiet(self) -> None:
+        """One topic at a time: whether it is quiet, or dead."""
+        rooms = (self._tickers, self._books)
+        topic = None
+        if not self._looking:
+            live = [topic for room in rooms for topic in room.read(dead=False)]
+            topic = self._quiet.next(live, [topic for room in rooms for topic in room.read(dead=True)])
+        if topic is not None:
+            self._looking = True
+            self._tasks.start(f"look at {topic}", self._look(topic))
+
+    async def _look(self, topic: Topic) -> None:
+        try:
+            match topic:
+                case TickerTopic(symbol):
+                    dead = await self._quiet.is_dead(topic, lambda: self._tickers.best(symbol))
+                    self._found(self._tickers, symbol, topic, dead=dead)
+                case BookTopic(symbol, depth):
+                    dead = await self._quiet.is_dead(topic, lambda: self._books.best((symbol, depth)))
+                    self._found(self._books, (symbol, depth), topic, dead=dead)
+                case _:
+                    raise AssertionError(f"{topic} is not compared")
+        finally:
+            self._looking = False
+
+    def _found(self, room: Followed[Any, Any, Any], key: object, topic: Topic, *, dead: bool | None) -> None:
+        if dead:
+            room.died(key)
+            self._links.renew(link_of(topic), topic)
+        elif dead is False:
+            room.lives(key)
 
     def _handle(self, key: int, event: FeedEvent) -> None:
         match event:
             case TickerSeen(ticker, snapshot):
                 self._heard(key, ticker.times.receive_ns)
+                self._quiet.heard(TickerTopic(ticker.symbol))
                 self._tickers.saw(ticker, snapshot=snapshot)
             case BookSeen():
                 self._heard(key, event.times.receive_ns)
+                self._quiet.heard(event.topic)
                 self._books.saw(event)
             case TradesSeen():
                 self._heard(key, event.receive_ns)
@@ -237,4 +283,5 @@ class Feeds:
         for room in self._rooms:
             for topic in room.topics():
                 wishes.setdefault(link_of(topic), set()).add(topic)
+        self._quiet.keep(topic for topics in wishes.values() for topic in topics)
         self._links.want(wishes)

@@ -115,6 +115,7 @@ class Followed(ABC, Generic[K, S, T]):
     def link_up(self, link: int, *, again: bool) -> None:
         """The link stands: pictures are on their way; those of before are void."""
         for state in self._on(link):
+            state.dead = False
             if again and state.seen:
                 self._void(state, GapReason.UPSTREAM_RECONNECT)
             self._move(state, FeedState.RESYNCING)
@@ -122,8 +123,30 @@ class Followed(ABC, Generic[K, S, T]):
     def link_revived(self, link: int) -> None:
         """A link that was merely silent speaks again: pictures that were never voided are good once more."""
         for state in self._on(link):
+            if state.seen and not state.dead:
+                self._move(state, FeedState.LIVE)
+
+    def died(self, key: K) -> None:
+        """It stands still while the venue goes on: its picture is void, and a new one is not believed at once."""
+        state = self._states.get(key)
+        if state is not None and not state.dead:
+            state.dead = True
+            self._void(state, GapReason.UPSTREAM_INTEGRITY)
+            self._move(state, FeedState.STALE)
+
+    def lives(self, key: K) -> None:
+        """Its picture is the venue's: it may be believed again."""
+        state = self._states.get(key)
+        if state is not None and state.dead:
+            state.dead = False
             if state.seen:
                 self._move(state, FeedState.LIVE)
+
+    def read(self, *, dead: bool) -> Iterator[Topic]:
+        """Topics that somebody reads: those that are LIVE, or those that were found dead."""
+        for state in self._states.values():
+            if state.boxes and state.dead is dead and (dead or state.state is FeedState.LIVE):
+                yield state.topic
 
     def trouble(self, key: K, event: Desynced | TopicRefused) -> None:
         """This topic's picture is void and on its way anew, or the venue does not serve it."""
@@ -149,11 +172,16 @@ class Followed(ABC, Generic[K, S, T]):
     def _on(self, link: int) -> list[S]:
         return [state for state in self._states.values() if link_of(state.topic) == link]
 
-    def _came(self, state: S) -> None:
-        """A picture came: to be called when readers have it, for LIVE never precedes it."""
+    def _came(self, state: S, *, news: bool = True) -> None:
+        """A picture came: to be called when readers have it, for LIVE never precedes it.
+
+        `news`: something happened, it is not only the picture that every subscription begins with.
+        """
         state.seen = True
         state.refused = ""
-        self._move(state, FeedState.LIVE)
+        state.dead = state.dead and not news
+        if not state.dead:
+            self._move(state, FeedState.LIVE)
 
     def _move(self, state: S, to: FeedState) -> None:
         if state.state is to:

@@ -51,6 +51,10 @@ class Links:
                 self._tasks.supervise(f"public feed {key}", partial(self._pull, key, link))
             self._upstreams[key].feed.want(frozenset(wishes.get(key, ())))
 
+    def renew(self, key: int, topic: Topic) -> None:
+        """Subscribes one topic anew; a snapshot follows."""
+        self._upstreams[key].feed.renew(topic)
+
     def came_up(self, key: int) -> bool:
         """The connection stands; returns whether it did before."""
         link = self._upstreams[key]

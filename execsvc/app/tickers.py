@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
+from execsvc.app.quiet import Best
 from execsvc.app.topics import TickerState
 from execsvc.domain.market import FeedState, Ticker, TickerTopic
 
@@ -32,12 +33,17 @@ class Tickers(Followed[str, TickerState, Ticker]):
         first = snapshot or state.state is not FeedState.LIVE
         for box in state.boxes:
             box.offer(ticker.symbol, ticker, snapshot=first)
-        self._came(state)
+        self._came(state, news=not snapshot)
 
     def live(self, symbol: str) -> Ticker | None:
         """The last picture if it is LIVE."""
         state = self._states.get(symbol)
         return state.last if state is not None and state.state is FeedState.LIVE else None
+
+    def best(self, symbol: str) -> Best | None:
+        """Bid and ask as they stand."""
+        state = self._states.get(symbol)
+        return None if state is None or state.last is None else (state.last.bid_price, state.last.ask_price)
 
     def behind(self, symbols: tuple[str, ...]) -> tuple[str, ...]:
         """Those of the symbols that are not LIVE."""

@@ -57,13 +57,14 @@ class CandlePicture:
 class TopicState(Generic[T]):
     """One topic. `seen`: its picture has come since the link stands. `refused`: why the venue does not serve it.
 
-    idle_since: since when nobody reads it.
+    dead: it stood still while the venue went on, and has not spoken since; idle_since: since when nobody reads it.
     """
 
     topic: Topic
     state: FeedState = FeedState.RESYNCING
     boxes: "set[Mailbox[T]]" = field(default_factory=set)
     seen: bool = False
+    dead: bool = False
     idle_since: float | None = None
     refused: str = ""
 

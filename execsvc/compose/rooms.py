@@ -59,7 +59,7 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
     clock, tasks, telemetry = parts.clock, parts.tasks, parts.telemetry
     public, private = _venues(settings, parts, store, access)
     catalog = Catalog(public, clock)
-    feeds = Feeds(public, clock, tasks, telemetry)
+    feeds = Feeds(public, clock, tasks, telemetry, catalog.instrument)
     limits = Limits(settings.max_order_notional)
     risk = RiskDesk(limits, catalog, feeds)
     built = house(

@@ -60,7 +60,7 @@ async def print_one(venue, count=1):
 
 async def test_every_trade_is_told_once_through_a_cut(venue):
     """Rising ids without one twice; what happened while the line was down comes after the gap."""
-    feeds = Feeds(venue.public, venue.clock, venue.tasks, silent())
+    feeds = Feeds(venue.public, venue.clock, venue.tasks, silent(), venue.public.names.instrument)
     with feeds.trades((BTC,), EVERY) as box:
         reader = Read(venue, box)
         await reader.until(lambda read: read.live)
@@ -80,7 +80,7 @@ async def test_every_trade_is_told_once_through_a_cut(venue):
 
 async def test_candles_are_whole_before_they_are_live_and_after_a_cut(venue):
     """720 closed candles and the open one, twice; the stream's own snapshot and REST's past fit together."""
-    feeds = Feeds(venue.public, venue.clock, venue.tasks, silent())
+    feeds = Feeds(venue.public, venue.clock, venue.tasks, silent(), venue.public.names.instrument)
     with feeds.candles((venue.instrument,), 60, 720, EVERY) as box:
         reader = Read(venue, box)
         await reader.until(lambda read: read.live)
@@ -94,3 +94,22 @@ async def test_candles_are_whole_before_they_are_live_and_after_a_cut(venue):
         assert (721, 720, False) == (len(rows), sum(row.closed for row in rows), rows[-1].closed)
         assert {60 * 10**9} == {later.open_time_ns - earlier.open_time_ns for earlier, later in pairwise(rows)}
     assert (BTC, 60) == (reader.items[-1].symbol, reader.items[-1].candles[0].interval_s)
+
+
+@pytest.mark.parametrize("channel", ["book", "ticker"])
+async def test_a_frozen_topic_is_stale_though_its_line_beats(venue, channel):
+    """The market moves, the subscription says nothing: found by comparing, within seven seconds; then it lives again."""
+    feeds = Feeds(venue.public, venue.clock, venue.tasks, silent(), venue.public.names.instrument)
+    venue.tasks.supervise("watch", feeds.watch)
+    following = feeds.book(BTC, 10, EVERY) if channel == "book" else feeds.tickers((BTC,), EVERY)
+    with following as box:
+        reader = Read(venue, box)
+        await reader.until(lambda read: read.live)
+        began = venue.clock.monotonic()
+        await venue.fault("feed_frozen", symbol=BTC, channel=channel, times="always")
+        await reader.until(lambda read: read.box.state is FeedState.STALE, 12.0)
+        took_s = venue.clock.monotonic() - began
+        await venue.control("DELETE", "/faults")
+        await reader.until(lambda read: read.live, 12.0)
+    assert Gap(GapReason.UPSTREAM_INTEGRITY, (BTC,)) in reader.held
+    assert took_s < 7.5

@@ -189,7 +189,7 @@ class Stage:
         self.reports = []
         self.alarms = []
         self.catalog = Catalog(self.public, self.clock)
-        self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans)
+        self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans, self.catalog.instrument)
         self.limits = Limits(parts.get("max_order_notional"))
         self.risk = RiskDesk(self.limits, self.catalog, self.feeds)
         self.house = house(

@@ -46,7 +46,8 @@ def test_what_gets_lost_on_the_way_leads_to_no_refusal(tier, weather):
     """Calls and answers are lost, late or doubled, and full counters are not overrun."""
     it = saturate(tier, minutes=BRIEF_MINUTES, weather=weather)
     assert (it.findings, it.told_off) == ((), {})
-    assert it.counts["order IN_DOUBT"] > 0
+    lost = it.counts.get("order IN_DOUBT", 0)
+    assert (lost > 0) or weather is MILD, "the weather was not rough enough to try anything"
 
 
 def test_the_demand_is_all_that_it_should_be():

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from execsvc.app.feeds import Feeds
 from execsvc.app.hub import Delivery
+from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.market import (
     BookSeen,
     BookTopic,
@@ -13,7 +14,6 @@ from execsvc.domain.market import (
     Candle,
     CandlesSeen,
     CandleTopic,
-    Desynced,
     EventTimes,
     Level,
     Side,
@@ -37,12 +37,13 @@ class Feed:
     def __init__(self):
         self.queue = asyncio.Queue()
         self.topics = frozenset()
+        self.renewed = []
 
     def want(self, topics):
         self.topics = topics
 
     def renew(self, topic):
-        self.queue.put_nowait(Desynced(topic, "renewed"))
+        self.renewed.append(topic)
 
     async def events(self):
         while True:
@@ -57,10 +58,31 @@ class Venue:
         self.feeds = []
         self.past = ()
         self.asked = []
+        self.looks = []  # what REST was asked for, by (what, when)
+        self.rest = None  # the best that REST shows: (bid, ask); None: it does not answer
 
     def feed(self):
         self.feeds.append(Feed())
         return self.feeds[-1]
+
+    async def tickers(self, instruments, by):
+        self.looks.append(("ticker", self._clock.monotonic()))
+        bid, ask = self._best()
+        times = EventTimes(None, 0)
+        return tuple(
+            Ticker(each.symbol, bid, ZERO, ask, ZERO, bid, ZERO, ZERO, ZERO, ZERO, ZERO, times) for each in instruments
+        )
+
+    async def book(self, instrument, depth, by):
+        self.looks.append(("book", self._clock.monotonic()))
+        bid, ask = self._best()
+        asks = () if ask is None else (Level(ask, Decimal(1)),)
+        return BookView("BTC/USD", depth, (Level(bid, Decimal(1)),), asks, EventTimes(None, 0))
+
+    def _best(self):
+        if self.rest is None:
+            raise refuse(Reason.VENUE_UNREACHABLE, "no answer")
+        return self.rest
 
     async def candles(self, instrument, interval_s, since_ns, by):
         self.asked.append((instrument.symbol, interval_s))
@@ -77,7 +99,7 @@ class Scene:
         self.clock = SimClock()
         self.tasks = SimTasks()
         self.venue = Venue(self.clock)
-        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent())
+        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent(), lambda _: BTC_USD)
         self.open = ExitStack()
         self.tasks.start("watch", self.feeds.watch())
 
