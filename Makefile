@@ -126,6 +126,7 @@ bench: $(DEV) ## measure, and write benchmarks/results
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/place.py
 	@$(BIN)/python benchmarks/nonces.py
+	@$(BIN)/python benchmarks/readers.py
 
 docs: $(DEV) ## reference pages that are made from the code
 	@$(BIN)/python tools/docs.py

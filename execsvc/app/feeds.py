@@ -191,7 +191,7 @@ class Feeds:
         rooms = (self._tickers, self._books)
         topic = None
         if not self._looking:
-            live = [topic for room in rooms for topic in room.read(dead=False)]
+            live = [topic for room in rooms for topic in room.read(dead=False) if self._links.beats(link_of(topic))]
             topic = self._quiet.next(live, [topic for room in rooms for topic in room.read(dead=True)])
         if topic is not None:
             self._looking = True
@@ -212,7 +212,7 @@ class Feeds:
             self._looking = False
 
     def _found(self, room: Followed[Any, Any, Any], key: object, topic: Topic, *, dead: bool | None) -> None:
-        if dead:
+        if dead and self._links.beats(link_of(topic)):
             room.died(key)
             self._links.renew(link_of(topic), topic)
         elif dead is False:

@@ -13,6 +13,7 @@ from execsvc.domain.market import FeedEvent, FeedState, Topic
 from execsvc.ports import Clock, PublicFeed, PublicVenue, Tasks
 
 STALENESS_BOUND_S = 5.0
+BEATS_S = 2.5  # Kraken beats each second
 
 
 @dataclass
@@ -50,6 +51,13 @@ class Links:
                 link = self._upstreams[key] = Upstream(self._venue.feed(), self._clock.monotonic())
                 self._tasks.supervise(f"public feed {key}", partial(self._pull, key, link))
             self._upstreams[key].feed.want(frozenset(wishes.get(key, ())))
+
+    def beats(self, key: int) -> bool:
+        """Whether the connection is up and frames come, heartbeats at least."""
+        link = self._upstreams.get(key)
+        if link is None or not link.up or link.last_frame_at is None:
+            return False
+        return self._clock.monotonic() - link.last_frame_at <= BEATS_S
 
     def renew(self, key: int, topic: Topic) -> None:
         """Subscribes one topic anew; a snapshot follows."""

@@ -64,6 +64,7 @@ class FeedSession:
         self._desyncs: dict[str, deque[float]] = {}
         self._beat_ns = 0
         self.doubts_decimals = False  # a book keeps failing: the pair's decimals may have changed
+        self.restless = False  # there may be something to send before any timer says so
         self.ended = ""
 
     def __repr__(self) -> str:
@@ -140,6 +141,7 @@ class FeedSession:
         symbol = frame.symbol or (_ack(frame.result).symbol if bytes(frame.result) else "")
         error = "" if frame.success else frame.error or "refused without a reason"
         refusals = self._subscriptions.answered(frame.req_id, symbol, error=error, now=now)
+        self.restless = self.restless or frame.method == "unsubscribe"  # what was given up may be asked for again now
         return [
             TopicRefused(self._topics[refusal.key], refusal.why) for refusal in refusals if refusal.key in self._topics
         ]

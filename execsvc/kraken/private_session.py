@@ -20,6 +20,7 @@ from execsvc.kraken.pulse import Pulse
 from execsvc.ports import PrivateEvent
 
 EXECUTIONS, BALANCES = "executions", "balances"
+ANSWER_S = 5.0
 _ASKED = {EXECUTIONS: 1, BALANCES: 2}  # req_id of each subscription: a refusal may name no channel
 _SNAPSHOT = "snapshot"
 
@@ -44,6 +45,7 @@ class PrivateSession:
         self._sequences: dict[str, int] = {}
         self._pictured = False
         self._asked = False
+        self._asked_at = float("inf")  # seconds
         self._told_up = False
         self.ended = ""
 
@@ -61,17 +63,24 @@ class PrivateSession:
         texts = self._pulse.due(now, wall_ns)
         if not self._asked:
             self._asked = True
+            self._asked_at = now
             self._executions.asked(now)
             texts.append(self._subscription(EXECUTIONS, snap_orders=True, snap_trades=True, ratecounter=True))
             texts.append(self._subscription(BALANCES, snapshot=True))
-        self.ended = self.ended or self._pulse.silent(now)
+        self.ended = self.ended or self._pulse.silent(now) or self._unanswered(now)
         if self.ended:
             self._counts.link(None)
         return texts
 
     def next_timer(self, now: float) -> float:
         """When `due` should be asked again."""
-        return self._pulse.next_timer(now)
+        at = self._pulse.next_timer(now)
+        return at if self._pictured else min(at, self._asked_at + ANSWER_S + 0.01)
+
+    def _unanswered(self, now: float) -> str:
+        """A line that beats, and a subscription of which nothing comes: its answer was lost, or it was."""
+        late = not self._pictured and now - self._asked_at > ANSWER_S
+        return f"no picture of the orders came within {ANSWER_S:g} s" if late else ""
 
     def receive(self, text: bytes, now: float, wall_ns: int) -> list[PrivateEvent]:
         """The events of one frame. Raises ProtocolBroken; `ended` is set when the link must be dropped."""

@@ -214,8 +214,10 @@ class KrakenFeed:
         """Events in order, for ever. One reader."""
         async with aclosing(self._stream.events()) as events:
             async for event in events:
-                if isinstance(event, Desynced):
+                if isinstance(event, Desynced) or self._session.restless:
+                    self._session.restless = False
                     self._stream.nudge()
+                if isinstance(event, Desynced):
                     self._relearn_if_doubted()
                 yield event
 

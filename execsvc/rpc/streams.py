@@ -15,7 +15,7 @@ from google.protobuf.message import Message
 from execsvc.app.feeds import STALENESS_BOUND_S, Feeds
 from execsvc.app.hub import Batch, Gap, Mail, Mailbox, StateChanged
 from execsvc.domain.errors import Busy, FieldViolation, Reason, refuse
-from execsvc.domain.market import FeedState, Topic
+from execsvc.domain.market import FeedState, GapReason, Topic
 from execsvc.ports import Clock
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert.streams import gap
@@ -189,7 +189,7 @@ class _Envelope:
 Render = Callable[[Batch[T]], Sequence[Part]]
 
 
-@dataclass(frozen=True)
+@dataclass
 class FeedSource(Generic[T]):
     """A mailbox of app/feeds.py as a stream: snapshots come by themselves as soon as the feed has a picture."""
 
@@ -199,11 +199,12 @@ class FeedSource(Generic[T]):
     render: Render[T]
     not_live: Callable[[], Sequence[str]]
     announced: bool = field(default=True, init=False)
+    _behind: bool = field(default=False, init=False)  # a gap was told, and what makes good for it was not yet
 
     @property
     def state(self) -> FeedState:
-        """The worst of the topics."""
-        return self.box.state
+        """The worst of the topics, as far as this reader was told of them: LIVE never precedes its picture."""
+        return FeedState.RESYNCING if self._behind and self.box.state is FeedState.LIVE else self.box.state
 
     def demand(self) -> None:
         """Raises UNKNOWN_SYMBOL for topics the venue does not serve."""
@@ -224,14 +225,21 @@ class FeedSource(Generic[T]):
         return ()
 
     async def take(self, by: float) -> Sequence[Part]:
-        """The next mail as messages. News of life waits for what is pending: LIVE never precedes its picture."""
+        """The next mail as messages. News of life waits for what is pending."""
         mail = await self.box.take(by)
-        if not isinstance(mail, StateChanged):
-            return self._parts(mail)
+        parts = [*self._parts(mail)]
+        if isinstance(mail, StateChanged | Gap) and self.box.state is FeedState.LIVE:
+            parts += await self._pending()
+        return parts
+
+    async def _pending(self) -> Sequence[Part]:
+        """What is in the mailbox by now; what comes meanwhile may be left."""
         parts: list[Part] = []
-        owed = len(self.box) if self.box.state is FeedState.LIVE else 0
-        while len(parts) < owed and (more := self._parts(await self.box.take(by=0.0))):
-            parts += more
+        left = len(self.box)
+        while left > 0 and (mail := await self.box.take(by=0.0)) is not None:
+            left -= len(mail.items) if isinstance(mail, Batch) else 0
+            parts += self._parts(mail)
+        self._behind = self.box.state is not FeedState.LIVE
         return parts
 
     def _parts(self, mail: Mail[T] | None) -> Sequence[Part]:
@@ -239,7 +247,8 @@ class FeedSource(Generic[T]):
             case Batch():
                 return self.render(mail)
             case Gap():
-                return (Part({"gap": gap(mail)}, self.box.state),)
+                self._behind = self._behind or mail.reason is not GapReason.SLOW_CONSUMER
+                return (Part({"gap": gap(mail)}, self.state),)
             case _:
                 return ()
 

@@ -269,6 +269,21 @@ async def test_a_reconnect_is_a_gap_and_a_snapshot(stage):
     )
 
 
+async def test_after_a_reconnect_nothing_is_live_before_its_picture(stage):
+    """Gap and all signs of life say RESYNCING until the fresh snapshot was told, however soon it came."""
+    reader = books(stage)
+    await reader.take(1)
+    await stage.tell(link_up(), book("BTC/USD", 10, "100", snapshot=True))
+    await reader.until("heartbeat")
+    await stage.tell(LinkDown("cut"))
+    await reader.until("heartbeat")
+    await stage.tell(link_up(), book("BTC/USD", 10, "105", snapshot=True))
+    told = await reader.take(3)
+    assert [("gap", RESYNCING), ("snapshot", LIVE), ("heartbeat", LIVE)] == [
+        (kind(each), each.meta.feed_state) for each in told
+    ]
+
+
 async def test_a_checksum_mismatch_is_a_gap_too(stage):
     """A void picture is told as a gap of integrity, and the state is RESYNCING until the snapshot."""
     reader = books(stage)

@@ -176,3 +176,22 @@ def test_what_cannot_be_read_is_said(row):
     """A row that is no balance ends the link rather than being guessed at."""
     with pytest.raises(ProtocolBroken):
         gets(linked(), balances([row], 2))
+
+
+def test_a_line_that_beats_and_brings_no_picture_is_dropped():
+    """Asked for, and nothing of it within five seconds: the link ends with its reason, though heartbeats went on."""
+    private = session()
+    private.due(100.0, 100)
+    gets(private, {"channel": "heartbeat"})
+    assert "" == private.ended
+    private.due(105.01, 105)
+    assert "no picture of the orders came within 5 s" == private.ended
+
+
+def test_a_picture_ends_the_waiting():
+    """Once the orders are known only silence ends the link."""
+    private = linked()
+    private.due(100.0, 100)
+    gets(private, {"channel": "heartbeat"})
+    private.due(105.01, 105)
+    assert "" == private.ended
