@@ -6,6 +6,7 @@ never held back. All figures are Kraken's (kraken.md 3.2); who waits for room is
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass
+from decimal import Decimal
 
 from execsvc.kraken.costs import Act, Tier, engine_cost
 from execsvc.kraken.counters import Charge, Counter
@@ -54,9 +55,9 @@ class PairCounter:
             self._decided(self._doubtful.popleft()[1])
         return len(self._born) + self._adding
 
-    def crowded(self, now: float) -> bool:
-        """Whether one more might be one too many."""
-        return self.open_orders(now) >= self.open_orders_max
+    def crowded(self, now: float, more: int = 1) -> bool:
+        """Whether so many more might be too many."""
+        return self.open_orders(now) + more > self.open_orders_max
 
     def resize(self, tier: Tier, now: float) -> None:
         """The account is of another tier than thought."""
@@ -65,10 +66,10 @@ class PairCounter:
 
     # ---- placing ------------------------------------------------------------------------------------------------
 
-    def add(self, now: float) -> Adding:
-        """One placement may leave; that there is room was asked before."""
+    def add(self, now: float, points: Decimal | None = None) -> Adding:
+        """One placement may leave; that there is room was asked before. `points`: its share, in a batch."""
         self._adding += 1
-        return Adding(self.counter.hold(engine_cost(Act.ADD, 0.0), now))
+        return Adding(self.counter.hold(engine_cost(Act.ADD, 0.0) if points is None else points, now))
 
     def unsent(self, adding: Adding) -> None:
         """It never left."""

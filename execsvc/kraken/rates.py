@@ -101,10 +101,19 @@ class KrakenRates:
 
     async def room(self, symbol: str, caller: str, by: float) -> EngineRoom:
         """See ports.Rates."""
-        fault = self._breaker.refusal(Rank.TRADE, now := self._clock.monotonic())
+        self._demand_trading(by)
+        return await self._door(symbol).ask(caller, by)
+
+    async def rooms(self, symbol: str, caller: str, by: float, count: int) -> tuple[EngineRoom, ...]:
+        """See ports.Rates."""
+        self._demand_trading(by)
+        return await self._door(symbol).ask_batch(caller, by, count)
+
+    def _demand_trading(self, by: float) -> None:
+        now = self._clock.monotonic()
+        fault = self._breaker.refusal(Rank.TRADE, now)
         if fault is not None and (fault.retry_after_s is None or now + fault.retry_after_s > by):
             raise error_of(replace(fault, message=f"{fault.message}: nothing was sent"))
-        return await self._door(symbol).ask(caller, by)
 
     # ---- what is told -------------------------------------------------------------------------------------------
 

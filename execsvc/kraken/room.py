@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from execsvc.domain import money
 from execsvc.domain.errors import Broken, Fault, Reason, error_of
-from execsvc.kraken.costs import Act, engine_cost
+from execsvc.kraken.costs import Act, batch_add_cost, engine_cost
 from execsvc.kraken.pairs import Adding, PairCounter
 from execsvc.kraken.turns import Place, Turns
 from execsvc.ports import CallClass, Clock, Room
@@ -21,6 +21,23 @@ from execsvc.telemetry import Telemetry
 GRACE_S = 0.5  # a place that was promised is kept so long after its time
 CLAIMS_MAX = 8  # of a caller and pair: more are told the wait of the last one
 PLACE = engine_cost(Act.ADD, 0.0)
+
+
+@dataclass(frozen=True)
+class Need:
+    """What is asked room for: its points, the open orders it may become, and its name in a refusal."""
+
+    points: Decimal = PLACE
+    orders: int = 1
+    what: str = "a placement"
+
+
+ONE = Need()
+
+
+def batch_need(count: int) -> Need:
+    """Room for so many placements in one call."""
+    return Need(batch_add_cost(count), count, f"a batch of {count}")
 
 
 @dataclass(eq=False)
@@ -40,6 +57,7 @@ class EngineRoom:
     adding: Adding
     clock: Clock
     freed: Callable[[], None]
+    need: Need = ONE
     _told: bool = False
 
     def release(self) -> None:
@@ -67,7 +85,7 @@ class EngineRoom:
         """Why it must not leave now after all: cancels, which nothing holds back, have used the room since. With the wait."""
         pair, now = self.pair, self.clock.monotonic()
         over = pair.counter.level(now) - (pair.counter.maximum - pair.counter.margin)
-        return None if over <= 0 else no_room(pair, float(over / pair.counter.decay), now)  # seconds
+        return None if over <= 0 else no_room(pair, float(over / pair.counter.decay), now, self.need)  # seconds
 
     def full(self) -> None:
         """Kraken says the pair's counter is full."""
@@ -92,39 +110,55 @@ class PairDoor:
 
     async def ask(self, caller: str, by: float) -> EngineRoom:
         """See ports.Rates.room."""
+        await self.reach(caller, by, ONE)
+        return self._granted(PLACE, ONE)
+
+    async def ask_batch(self, caller: str, by: float, count: int) -> tuple[EngineRoom, ...]:
+        """Room for so many placements in one call, one each."""
+        need = batch_need(count)
+        await self.reach(caller, by, need)
+        return tuple(self._granted(need.points / count, need) for _ in range(count))
+
+    async def reach(self, caller: str, by: float, need: Need) -> None:
+        """Returns when there is room and it is the caller's turn; it must be taken before anything is awaited.
+
+        Raises Busy as ports.Rates.room.
+        """
         now = self._clock.monotonic()
-        self._demand_open_order(now)
+        self._demand_open_orders(now, need)
         self._forget(now)
-        place = self._ripe(caller, now)
+        place = self._ripe(caller, now, need)
         if place is None and by > now:
             place = next(
-                (each for each in self._turns.of(caller) if not each.value.waits), None
+                (each for each in self._turns.of(caller) if not each.value.waits and each.cost >= need.points), None
             )  # it stays, and waits here
-        if place is None and self._wait_s(self._turns.ahead_of_new(caller, PLACE), now) == 0:
-            return self._granted()
+        if place is None and self._wait_s(self._turns.ahead_of_new(caller, need.points), now, need) == 0:
+            self._tell()
+            return
         if place is None:
             claims = self._turns.of(caller)
             if len(claims) >= CLAIMS_MAX:
-                self._refuse(self._wait_s(self._turns.ahead(claims[-1]), now))
-            place = self._turns.push(caller, PLACE, Wish())
-        return await self._waited(place, by)
+                self._refuse(self._wait_s(self._turns.ahead(claims[-1]), now, need), need)
+            place = self._turns.push(caller, need.points, Wish())
+        await self._waited(place, by, need)
 
-    async def _waited(self, place: Place[Wish], by: float) -> EngineRoom:
+    async def _waited(self, place: Place[Wish], by: float, need: Need) -> None:
         wish, began = place.value, self._clock.monotonic()
         wish.waits = True
         try:
             while True:
                 now = self._clock.monotonic()
                 self._forget(now)
-                wait_s = self._wait_s(self._turns.ahead(place), now)
+                wait_s = self._wait_s(self._turns.ahead(place), now, need)
                 if wait_s == 0:
-                    self._demand_open_order(now)
+                    self._demand_open_orders(now, need)
                     self._turns.serve(place)
                     self._telemetry.rate_wait_seconds.record(now - began, {"class": CallClass.PLACE.value})
-                    return self._granted()
+                    self._tell()
+                    return
                 if now + wait_s > by:
                     wish.ready = now + wait_s
-                    self._refuse(wait_s)
+                    self._refuse(wait_s, need)
                 wish.news.clear()
                 with suppress(TimeoutError):
                     async with self._clock.timeout_at(min(now + wait_s, self._next_lost())):
@@ -137,22 +171,21 @@ class PairDoor:
         finally:
             wish.waits = False
 
-    def _wait_s(self, ahead: Decimal, now: float) -> float:
-        wait_s = self.pair.counter.wait_s(PLACE, now, ahead=ahead)
+    def _wait_s(self, ahead: Decimal, now: float, need: Need) -> float:
+        wait_s = self.pair.counter.wait_s(need.points, now, ahead=ahead)
         return float("inf") if wait_s is None else wait_s  # seconds
 
-    def _granted(self) -> EngineRoom:
-        self._tell()
-        adding = self.pair.add(self._clock.monotonic())
-        return EngineRoom(self.pair, adding, self._clock, self._tell)
+    def _granted(self, points: Decimal, need: Need) -> EngineRoom:
+        adding = self.pair.add(self._clock.monotonic(), points)
+        return EngineRoom(self.pair, adding, self._clock, self._tell, need)
 
     def _tell(self) -> None:
         for place in self._turns:
             place.value.news.set()
 
-    def _ripe(self, caller: str, now: float) -> Place[Wish] | None:
-        """The caller's first promised place whose time has come."""
-        places = self._turns.of(caller)
+    def _ripe(self, caller: str, now: float, need: Need) -> Place[Wish] | None:
+        """The caller's first promised place whose time has come, if it is large enough."""
+        places = (each for each in self._turns.of(caller) if each.cost >= need.points)
         return next((each for each in places if not each.value.waits and now >= each.value.ready - 1e-6), None)
 
     def _forget(self, now: float) -> None:
@@ -166,9 +199,9 @@ class PairDoor:
         ends = (place.value.ready + GRACE_S + 1e-6 for place in self._turns if not place.value.waits)
         return min(ends, default=float("inf"))  # seconds
 
-    def _demand_open_order(self, now: float) -> None:
+    def _demand_open_orders(self, now: float, need: Need) -> None:
         pair = self.pair
-        if pair.crowded(now):
+        if need.orders and pair.crowded(now, need.orders):
             raise error_of(
                 Fault(
                     Reason.VENUE_ORDER_LIMIT,
@@ -178,17 +211,17 @@ class PairDoor:
                 )
             )
 
-    def _refuse(self, wait_s: float) -> None:
-        raise error_of(no_room(self.pair, wait_s, self._clock.monotonic()))
+    def _refuse(self, wait_s: float, need: Need) -> None:
+        raise error_of(no_room(self.pair, wait_s, self._clock.monotonic(), need))
 
 
-def no_room(pair: PairCounter, wait_s: float, now: float) -> Fault:
-    """The counter is too full for a placement; it will not be after so long."""
+def no_room(pair: PairCounter, wait_s: float, now: float, need: Need = ONE) -> Fault:
+    """The counter is too full for what is needed; it will not be after so long."""
     level = money.numeral(pair.counter.level(now).quantize(Decimal("0.01")))
     return Fault(
         Reason.LOCAL_RATE_LIMITED,
-        f"Kraken's trading counter of {pair.symbol} is at {level} of {pair.counter.maximum} and a placement costs "
-        f"{PLACE}: nothing was sent, there is room for it in {wait_s:.3f} s",
+        f"Kraken's trading counter of {pair.symbol} is at {level} of {pair.counter.maximum} and {need.what} costs "
+        f"{money.numeral(need.points)}: nothing was sent, there is room for it in {wait_s:.3f} s",
         {"subject": f"kraken:engine:{pair.symbol}", "level": level, "max": str(pair.counter.maximum)},
         retry_after_s=wait_s,
     )

@@ -4,6 +4,7 @@ Points are Kraken's own (kraken.md 3): a REST counter for each key, a matching-e
 here is never below Kraken's own count. How it is worked out is kraken/counters.py's.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -109,4 +110,8 @@ class Rates(Protocol):
         Raises Busy: LOCAL_RATE_LIMITED with the exact wait when there is none by then, VENUE_ORDER_LIMIT when too many orders
         of the pair are open.
         """
+        ...
+
+    async def rooms(self, symbol: str, caller: str, by: float, count: int) -> Sequence[Room]:
+        """Room for so many placements in one call, one each. Waits and raises as `room`."""
         ...
