@@ -194,7 +194,10 @@ type Ticker struct {
 	// Signed change of the last price over 24 hours, in quote units; empty: not known.
 	Change_24H string `protobuf:"bytes,11,opt,name=change_24h,json=change24h,proto3" json:"change_24h,omitempty"`
 	// When the venue sent it and the server read it.
-	Times         *EventTimes `protobuf:"bytes,12,opt,name=times,proto3" json:"times,omitempty"`
+	Times *EventTimes `protobuf:"bytes,12,opt,name=times,proto3" json:"times,omitempty"`
+	// True: read over REST, not told by the stream. On a stream: it is away, and this is a look every other second, STALE as
+	// meta.feed_state says. In GetTickers: nobody follows this ticker, or its stream is away.
+	Polled        bool `protobuf:"varint,13,opt,name=polled,proto3" json:"polled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -311,6 +314,13 @@ func (x *Ticker) GetTimes() *EventTimes {
 		return x.Times
 	}
 	return nil
+}
+
+func (x *Ticker) GetPolled() bool {
+	if x != nil {
+		return x.Polled
+	}
+	return false
 }
 
 // One level of a book.
@@ -810,7 +820,7 @@ type Instrument struct {
 	LongPositionLimit *string `protobuf:"bytes,14,opt,name=long_position_limit,json=longPositionLimit,proto3,oneof" json:"long_position_limit,omitempty"`
 	// Most base units of a short margin position; absent: Kraken names none.
 	ShortPositionLimit *string `protobuf:"bytes,15,opt,name=short_position_limit,json=shortPositionLimit,proto3,oneof" json:"short_position_limit,omitempty"`
-	// Whether triggers may follow the index price.
+	// Whether triggers may follow the index price. False too while that is not known yet: no order is refused for it then.
 	HasIndex bool `protobuf:"varint,16,opt,name=has_index,json=hasIndex,proto3" json:"has_index,omitempty"`
 	// Whether the base is a tokenized asset (an xStock).
 	Tokenized bool `protobuf:"varint,17,opt,name=tokenized,proto3" json:"tokenized,omitempty"`
@@ -1072,7 +1082,7 @@ var File_execsvc_v1_market_data_proto protoreflect.FileDescriptor
 const file_execsvc_v1_market_data_proto_rawDesc = "" +
 	"\n" +
 	"\x1cexecsvc/v1/market_data.proto\x12\n" +
-	"execsvc.v1\x1a\x17execsvc/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x02\n" +
+	"execsvc.v1\x1a\x17execsvc/v1/common.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x03\n" +
 	"\x06Ticker\x12\x16\n" +
 	"\x06symbol\x18\x01 \x01(\tR\x06symbol\x12\x1b\n" +
 	"\tbid_price\x18\x02 \x01(\tR\bbidPrice\x12!\n" +
@@ -1089,7 +1099,8 @@ const file_execsvc_v1_market_data_proto_rawDesc = "" +
 	" \x01(\tR\ahigh24h\x12\x1d\n" +
 	"\n" +
 	"change_24h\x18\v \x01(\tR\tchange24h\x12,\n" +
-	"\x05times\x18\f \x01(\v2\x16.execsvc.v1.EventTimesR\x05times\">\n" +
+	"\x05times\x18\f \x01(\v2\x16.execsvc.v1.EventTimesR\x05times\x12\x16\n" +
+	"\x06polled\x18\r \x01(\bR\x06polled\">\n" +
 	"\n" +
 	"PriceLevel\x12\x14\n" +
 	"\x05price\x18\x01 \x01(\tR\x05price\x12\x1a\n" +

@@ -1462,7 +1462,7 @@ type Fill struct {
 	Fees []*AssetAmount `protobuf:"bytes,11,rep,name=fees,proto3" json:"fees,omitempty"`
 	// True: the order was resting; false: it took.
 	Maker bool `protobuf:"varint,12,opt,name=maker,proto3" json:"maker,omitempty"`
-	// Kraken's id of the margin position it opened or changed; empty: spot.
+	// Kraken's id of the margin position it opened. Empty: it opened none, or a stream tells it, where Kraken names none.
 	PositionId string `protobuf:"bytes,13,opt,name=position_id,json=positionId,proto3" json:"position_id,omitempty"`
 	// When the venue says it happened and the server read it.
 	Times         *EventTimes `protobuf:"bytes,14,opt,name=times,proto3" json:"times,omitempty"`

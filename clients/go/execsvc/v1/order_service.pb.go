@@ -2653,7 +2653,8 @@ type SubscribeOrdersRequest struct {
 	Scope OrderScope `protobuf:"varint,4,opt,name=scope,proto3,enum=execsvc.v1.OrderScope" json:"scope,omitempty"`
 	// Spacing of heartbeats, 1 s to 60 s; absent: 1 s.
 	HeartbeatInterval *durationpb.Duration `protobuf:"bytes,5,opt,name=heartbeat_interval,json=heartbeatInterval,proto3" json:"heartbeat_interval,omitempty"`
-	// Messages held for a slow reader before the stream ends, 16 to 65536; 0 means 1024.
+	// Changes that may wait for a slow reader before the stream ends, 16 to 65536; 0 means 65536. What a resumed stream has to
+	// catch up with does not count.
 	MaxBuffered uint32 `protobuf:"varint,6,opt,name=max_buffered,json=maxBuffered,proto3" json:"max_buffered,omitempty"`
 	// The caller's open orders are cancelled when this stream is lost and none like it is opened within the grace (2 s).
 	// Needs the permission cancel.

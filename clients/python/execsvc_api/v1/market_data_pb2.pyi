@@ -126,6 +126,7 @@ class Ticker(_message.Message):
     HIGH_24H_FIELD_NUMBER: _builtins.int
     CHANGE_24H_FIELD_NUMBER: _builtins.int
     TIMES_FIELD_NUMBER: _builtins.int
+    POLLED_FIELD_NUMBER: _builtins.int
     symbol: _builtins.str
     """Canonical symbol."""
     bid_price: _builtins.str
@@ -148,6 +149,10 @@ class Ticker(_message.Message):
     """Highest trade of the last 24 hours, in quote units; empty: not known."""
     change_24h: _builtins.str
     """Signed change of the last price over 24 hours, in quote units; empty: not known."""
+    polled: _builtins.bool
+    """True: read over REST, not told by the stream. On a stream: it is away, and this is a look every other second, STALE as
+    meta.feed_state says. In GetTickers: nobody follows this ticker, or its stream is away.
+    """
     @_builtins.property
     def times(self) -> _common_pb2.EventTimes:
         """When the venue sent it and the server read it."""
@@ -167,10 +172,11 @@ class Ticker(_message.Message):
         high_24h: _builtins.str = ...,
         change_24h: _builtins.str = ...,
         times: _common_pb2.EventTimes | None = ...,
+        polled: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["times", b"times"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_price", b"ask_price", "ask_quantity", b"ask_quantity", "bid_price", b"bid_price", "bid_quantity", b"bid_quantity", "change_24h", b"change_24h", "high_24h", b"high_24h", "last_price", b"last_price", "low_24h", b"low_24h", "symbol", b"symbol", "times", b"times", "volume_24h", b"volume_24h", "vwap_24h", b"vwap_24h"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_price", b"ask_price", "ask_quantity", b"ask_quantity", "bid_price", b"bid_price", "bid_quantity", b"bid_quantity", "change_24h", b"change_24h", "high_24h", b"high_24h", "last_price", b"last_price", "low_24h", b"low_24h", "polled", b"polled", "symbol", b"symbol", "times", b"times", "volume_24h", b"volume_24h", "vwap_24h", b"vwap_24h"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -461,7 +467,7 @@ class Instrument(_message.Message):
     short_position_limit: _builtins.str
     """Most base units of a short margin position; absent: Kraken names none."""
     has_index: _builtins.bool
-    """Whether triggers may follow the index price."""
+    """Whether triggers may follow the index price. False too while that is not known yet: no order is refused for it then."""
     tokenized: _builtins.bool
     """Whether the base is a tokenized asset (an xStock)."""
     @_builtins.property

@@ -715,7 +715,7 @@ class Fill(_message.Message):
     maker: _builtins.bool
     """True: the order was resting; false: it took."""
     position_id: _builtins.str
-    """Kraken's id of the margin position it opened or changed; empty: spot."""
+    """Kraken's id of the margin position it opened. Empty: it opened none, or a stream tells it, where Kraken names none."""
     @_builtins.property
     def fees(self) -> _containers.RepeatedCompositeFieldContainer[Global___AssetAmount]:
         """Fees of this execution, one entry an asset."""

@@ -1374,7 +1374,9 @@ class SubscribeOrdersRequest(_message.Message):
     scope: Global___OrderScope.ValueType
     """Whose orders; unspecified: OWN."""
     max_buffered: _builtins.int
-    """Messages held for a slow reader before the stream ends, 16 to 65536; 0 means 1024."""
+    """Changes that may wait for a slow reader before the stream ends, 16 to 65536; 0 means 65536. What a resumed stream has to
+    catch up with does not count.
+    """
     cancel_on_disconnect: _builtins.bool
     """The caller's open orders are cancelled when this stream is lost and none like it is opened within the grace (2 s).
     Needs the permission cancel.

@@ -721,7 +721,7 @@ export type Fill = Message<"execsvc.v1.Fill"> & {
   maker: boolean;
 
   /**
-   * Kraken's id of the margin position it opened or changed; empty: spot.
+   * Kraken's id of the margin position it opened. Empty: it opened none, or a stream tells it, where Kraken names none.
    *
    * @generated from field: string position_id = 13;
    */

@@ -1409,7 +1409,8 @@ export type SubscribeOrdersRequest = Message<"execsvc.v1.SubscribeOrdersRequest"
   heartbeatInterval?: Duration | undefined;
 
   /**
-   * Messages held for a slow reader before the stream ends, 16 to 65536; 0 means 1024.
+   * Changes that may wait for a slow reader before the stream ends, 16 to 65536; 0 means 65536. What a resumed stream has to
+   * catch up with does not count.
    *
    * @generated from field: uint32 max_buffered = 6;
    */
