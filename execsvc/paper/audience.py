@@ -5,8 +5,10 @@ A frame is built once for all lines that asked for the same. What was not asked 
 
 import msgspec
 
+from .chance import stream
 from .feeds import BookFeed, ohlc_frame, ticker_frame, trade_frame
 from .instruments import instrument_frame
+from .level3 import DeepFeed, Names
 from .line import Line, Topic
 from .listing import Listing
 from .tape import Print
@@ -27,8 +29,10 @@ class Audience:
         self._followers: dict[Topic, dict[int, Line]] = {}
         self._by_symbol: dict[str, list[Topic]] = {}
         self._books: dict[Topic, BookFeed] = {}
+        self._deep: dict[Topic, DeepFeed] = {}
+        self._names: dict[str, Names] = {}
 
-    def follow(self, line: Line, topic: Topic) -> None:
+    def follow(self, line: Line, topic: Topic, now: int) -> None:
         """Let a line follow a topic."""
         line.topics[topic.slot] = topic
         line.beating = True
@@ -38,6 +42,8 @@ class Audience:
             if topic.channel == "book":
                 self._books[topic] = BookFeed(self._listing(topic), int(topic.detail))
                 self._books[topic].refresh()
+            if topic.channel == "level3":
+                self._deep[topic] = self._deep_feed(topic, self._venue.dial.reads(now))
         self._followers[topic][line.id] = line
 
     def leave(self, line: Line, slot: tuple[str, str, int | str]) -> Topic | None:
@@ -51,6 +57,7 @@ class Audience:
             del self._followers[topic]
             self._by_symbol[topic.symbol].remove(topic)
             self._books.pop(topic, None)
+            self._deep.pop(topic, None)
         return topic
 
     def remove(self, line: Line) -> None:
@@ -68,6 +75,8 @@ class Audience:
         match topic.channel:
             case "book":
                 return self._books[topic].snapshot(at)
+            case "level3":
+                return self._deep[topic].snapshot(at)
             case "ticker":
                 return ticker_frame(listing, at, kind="snapshot")
             case "trade":
@@ -89,7 +98,7 @@ class Audience:
 
     def publish_executions(self, now: int) -> None:
         """Send the trader's order events to every private line that asked."""
-        events, self._venue.engine.events = self._venue.engine.events, []
+        events, self._venue.books.events = self._venue.books.events, []
         lines = [line for line in self.lines.values() if line.executions is not None]
         for happened in events if lines else ():
             about = {"channel": "executions", "symbol": happened.order.terms.pair.symbol}
@@ -124,6 +133,9 @@ class Audience:
         match topic.channel:
             case "book":
                 return self._book_news(topic, now)
+            case "level3":
+                bids, asks = self._deep[topic].refresh(at)
+                return self._deep[topic].update(bids, asks, at) if bids or asks else None
             case "ticker" if prints if topic.detail == "trades" else moved:
                 return ticker_frame(listing, at, kind="update")
             case "trade" if prints:
@@ -143,6 +155,15 @@ class Audience:
         return feed.update(
             bids, asks, self._venue.dial.reads(now), spoil=faults.strikes("checksum_wrong", now, **about)
         )
+
+    def _deep_feed(self, topic: Topic, now: int) -> DeepFeed:
+        """Make a feed of one market's orders; whatever its depth, an order has one name."""
+        names = self._names.get(topic.symbol)
+        if names is None:
+            names = self._names[topic.symbol] = Names(stream(self._venue.options.seed, "level3", topic.symbol))
+        feed = DeepFeed(self._listing(topic), int(topic.detail), names)
+        feed.refresh(now)
+        return feed
 
     def status(self, line: Line) -> str:
         """Return the status frame of a line."""

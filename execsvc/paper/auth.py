@@ -125,6 +125,11 @@ class Keyring:
         if isinstance(token, str):
             self._tokens.pop(token, None)
 
+    def holder(self, token: object) -> str:
+        """Return the API key a token was made with, or nothing; the token is not used by that."""
+        kept = self._tokens.get(token) if isinstance(token, str) else None
+        return "" if kept is None else kept.key.api_key
+
     def redeem(self, token: object, now: int) -> Key:
         """Return the key of a token. Once used it stays good; unused it is good for 15 minutes."""
         kept = self._tokens.get(token) if isinstance(token, str) else None

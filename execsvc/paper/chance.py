@@ -40,6 +40,7 @@ class Mint:
         self._orders = stream(seed, "ids", life, "orders")
         self._trades = stream(seed, "ids", life, "trades")
         self._entries = stream(seed, "ids", life, "ledger")
+        self._amends = stream(seed, "ids", life, "amends")
         self._tokens = stream(seed, "ids", life, "tokens")
         self._lines = stream(seed, "ids", life, "lines")
         self._used: set[str] = set()
@@ -51,6 +52,10 @@ class Mint:
     def trade(self) -> str:
         """Return a trade id: T and the rest of 6-5-6."""
         return self._fresh(self._trades, "T")
+
+    def amend(self) -> str:
+        """Return an amend id: T and the rest of 6-5-6."""
+        return self._fresh(self._amends, "T")
 
     def entry(self) -> str:
         """Return a ledger entry id: L and the rest of 6-5-6."""

@@ -21,6 +21,7 @@ from .market import build_ladder
 from .mishap import Fault
 from .orders import Order
 from .pairs import Pair
+from .restobjects import describe, describe_close
 from .words import Refused
 
 _LADDER_MAX = 1000
@@ -100,6 +101,7 @@ def move_market(exchange: PaperExchange, move: MarketMove, now: int) -> None:
         lots = whole(move.take.qty, listing.pair.lot_decimals)
         limit = whole(move.take.price, listing.pair.pair_decimals) if move.take.price else None
         exchange.venue.engine.house_take(listing, move.take.side, limit, lots, at)
+        exchange.venue.engine.look(listing, at)
     exchange.publish()
 
 
@@ -239,12 +241,15 @@ def _order(order: Order) -> dict[str, Any]:
         "order_id": order.id,
         "cl_ord_id": terms.cl_ord_id,
         "userref": terms.userref,
+        "parent": order.parent,
         "symbol": pair.symbol,
         "side": terms.side,
         "ordertype": terms.kind,
         "timeinforce": terms.tif,
         "volume": fixed(terms.lots, pair.lot_decimals),
         "price": None if terms.price is None else fixed(terms.price, pair.pair_decimals),
+        "descr": describe(terms),
+        "close": describe_close(terms),
         "status": order.status,
         "reason": order.reason,
         "vol_exec": fixed(order.filled, pair.lot_decimals),

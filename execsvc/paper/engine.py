@@ -1,193 +1,271 @@
-"""The matching engine's order desk: place, fill, cancel, expire, and book every consequence in the ledger.
+"""The matching engine's order desk: accept, wait, trade, rest, cancel, in the order of price and time.
 
-Everything takes `now`, on the exchange's clock. What happens to the trader's orders is left in `events`, in the order it
-happened, for the executions stream; what happens to a market is left on its listing. Makers and takers of the seeded
-market trade through `house_take` and `house_quote`, against the same book and the same rules of price and time.
+Everything takes `now`, on the exchange's clock. What an order does to the account is books.py's, what happens to a
+market is left on its listing. Makers and takers of the seeded market trade through `house_take` and `house_quote`,
+against the same book and the same rules. What a fill brings about (triggers set off, conditional closes) is carried out
+before a call returns, in the order of the fills. Changing an open order is changes.py's.
 """
 
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from .chance import Mint
-from .dial import Dial
-from .figures import NS, ceil_div
-from .ledger import Ledger, Leg
+from .admission import check_mode, crosses, fillable, sized
+from .books import Books
 from .listing import Listing
-from .matching import Fill, Resting, Side
-from .orders import Event, Order, Orders, Terms, Trade, event
-from .pairs import Asset, rate
-from .prices import Prices
+from .matching import Fill, Resting, Side, opposite
+from .offspring import closing_terms
+from .orders import Order, Terms, Trade
+from .positions import Position
 from .quotas import Quotas
-from .tape import Print
-from .words import (
-    CANCEL_ONLY,
-    DEADLINE_ELAPSED,
-    LIMIT_ONLY,
-    NOT_REDUCIBLE,
-    ORDER_MINIMUM,
-    POST_ONLY_MODE,
-    WOULD_TAKE,
-    Refused,
-)
-
-_PPM = 1_000_000
-_MODES = {"cancel_only": CANCEL_ONLY, "reduce_only": NOT_REDUCIBLE}
-
-
-@dataclass(frozen=True, slots=True)
-class Reasons:
-    """Why an order ended, in `reason`. Kraken documents "User requested" and "Post only order"; the rest are ours."""
-
-    user: str = "User requested"
-    post: str = "Post only order"
-    ioc: str = "IOC remainder"
-    fok: str = "FOK not fillable"
-    market: str = "Insufficient liquidity"
-    self_trade: str = "Self trade prevention"
-    expired: str = "Order expired"
-
-
-REASONS = Reasons()
+from .reasons import REASONS
+from .triggers import watch_from
+from .words import DEADLINE_ELAPSED, WOULD_TAKE, Refused
 
 
 class Engine:
     """One account's orders against all listings."""
 
-    def __init__(
-        self,
-        listings: Mapping[str, Listing],
-        ledger: Ledger,
-        orders: Orders,
-        mint: Mint,
-        prices: Prices,
-        *,
-        dial: Dial,
-        quotas: Quotas,
-        soft_post: bool,
-    ) -> None:
-        self._listings = listings
-        self._ledger = ledger
-        self._orders = orders
-        self._mint = mint
-        self._prices = prices
-        self._dial = dial
+    def __init__(self, listings: Mapping[str, Listing], books: Books, *, quotas: Quotas, soft_post: bool) -> None:
+        self.listings = listings
         self._quotas = quotas
         self._soft_post = soft_post
+        self._watching: dict[str, dict[str, Order]] = {pair_id: {} for pair_id in listings}
+        self._todo: deque[int | Trade] = deque()
+        self.books = books
         self.system = "online"
-        self.events: list[Event] = []
-        self.volume_usd = 0.0
 
     def place(self, terms: Terms, now: int) -> Order:
-        """Accept an order and let it trade; raises Refused when nothing was done."""
-        listing = self._listings[terms.pair.id]
+        """Accept an order and let it trade, or wait; raises Refused when nothing was done."""
+        listing = self.listings[terms.pair.id]
+        terms = self.admitted(terms, now)
+        self._quotas.check_room(terms.pair.id, self.books.orders.open_on(terms.pair.id))
+        return self.take_in(listing, terms, now)
+
+    def admitted(self, terms: Terms, now: int, *, instead: Order | None = None) -> Terms:
+        """Check an order before it is taken in, perhaps `instead` of another; returns its terms with a volume filled in.
+
+        Raises Refused.
+        """
+        listing = self.listings[terms.pair.id]
         if terms.deadline is not None and terms.deadline <= now:
             raise Refused(DEADLINE_ELAPSED)
-        self._check_mode(listing, terms)
-        self._orders.claim(terms.cl_ord_id)
-        self._quotas.check_room(terms.pair.id, self._orders.open_on(terms.pair.id))
-        crossing = terms.post and terms.price is not None and listing.book.crosses(terms.side, terms.price)
-        if crossing and not self._soft_post:
+        check_mode(listing.status if self.system == "online" else self.system, terms)
+        self.books.orders.claim(terms.cl_ord_id)
+        if crosses(listing, terms) and not self._soft_post:
             raise Refused(WOULD_TAKE)
-        if terms.budget is not None:
-            terms = self._sized(listing, terms, terms.budget)
-        order = Order(self._mint.order(), terms, now, since=self._dial.owners(now), fee_cap=self._fee_cap(terms))
-        order.reserve = self._first_hold(listing, order)
-        self._ledger.hold(order.id, self._held_asset(order), order.reserve)
-        self._orders.add(order)
-        self._quotas.note_open(terms.pair.id, self._orders.open_on(terms.pair.id))
-        self._tell("pending_new", order, now, "pending_new")
-        self._tell("new", order, now, "new")
-        if crossing:
-            self.cancel(order, now, reason=REASONS.post)
-        elif terms.tif == "FOK" and not self._fillable(listing, terms):
-            self.cancel(order, now, reason=REASONS.fok)
-        else:
-            self._trade(listing, order, now)
+        terms = self.books.margin.admit(terms, now, instead=instead)
+        return terms if terms.budget is None else sized(listing, terms, terms.budget)
+
+    def take_in(self, listing: Listing, terms: Terms, now: int, *, parent: str | None = None) -> Order:
+        """Take an order in whose terms were checked; raises Refused without the funds."""
+        order = self.books.accept(listing, terms, now, parent=parent)
+        if order.phase != "scheduled":
+            self._begin(listing, order, now)
         listing.settle(now)
+        self.look(listing, now)
         return order
+
+    def start(self, order: Order, now: int) -> None:
+        """Begin a scheduled order whose time has come."""
+        listing = self.listings[order.terms.pair.id]
+        order.phase = "active" if order.terms.trigger is None else "watching"
+        order.live = self.books.owners(now)
+        if self._afford(listing, order, now):
+            self._begin(listing, order, now)
+        listing.settle(now)
+        self.look(listing, now)
 
     def cancel(self, order: Order, now: int, *, reason: str, status: str = "canceled") -> None:
         """End an open order and release what it still holds."""
-        listing = self._listings[order.terms.pair.id]
-        if order.resting is not None:
-            listing.book.remove(order.resting, now)
+        listing = self.listings[order.terms.pair.id]
+        self.withdraw(listing, order, now)
         order.reason = reason
-        self._end(order, now, status)
-        self._tell(status, order, now, status)
+        self.books.end(order, now, status)
+        self.books.tell(status, order, now, status)
         listing.settle(now)
 
     def house_take(
         self, listing: Listing, side: Side, limit: int | None, lots: int, now: int, *, kind: str = "market"
     ) -> int:
-        """Let a stranger take up to `lots`; returns what it got."""
-        match = listing.book.match(side, limit, lots, now=now, owned=False)
-        for fill in match.fills:
-            self._fill(listing, fill, None, side, kind, now)
+        """Let a stranger take up to `lots`; returns what it got. `look` carries out what follows from it."""
+        left, going = lots, True
+        while left and going:
+            match = listing.book.match(side, limit, left, now=now, owned=False, pausing=True)
+            for fill in match.fills:
+                self._fill(listing, fill, None, side, kind, now)
+            left, going = match.left, match.paused
         listing.settle(now)
-        return lots - match.left
+        return lots - left
 
     def house_quote(self, listing: Listing, side: Side, price: int, lots: int, now: int) -> None:
-        """Let a maker quote; what crosses the trader's orders trades with them first."""
+        """Let a maker quote; what crosses the trader's orders trades with them first, and `look` does the rest."""
         if listing.book.crosses(side, price):
             lots -= self.house_take(listing, side, price, lots, now, kind="limit")
         if lots and price not in listing.book.halves[side].makers:
             listing.book.rest(Resting(side, price, lots), now)
 
+    def look(self, listing: Listing, now: int) -> None:
+        """Carry out what the fills brought about, then let the orders that wait for the index look at it."""
+        if not self._todo and not self._watching[listing.pair.id]:
+            return
+        self._finish(listing, now)
+        for order in list(self._watching[listing.pair.id].values()):
+            if order.open and order.terms.trigger is not None and order.terms.trigger.reference == "index":
+                self._observe(listing, order, listing.reference("index", now), now)
+        self._finish(listing, now)
+        listing.settle(now)
+
+    def liquidate(self, position: Position, now: int) -> None:
+        """Close what is open of a position at the market, because the margin level asks for it."""
+        listing = self.listings[position.pair.id]
+        terms = Terms(
+            pair=position.pair,
+            side=opposite(position.side),
+            kind="market",
+            lots=position.left,
+            price=None,
+            leverage=position.leverage,
+            reduce_only=True,
+            liquidates=True,
+        )
+        self.take_in(listing, terms, now)
+
     def prove(self) -> None:
         """Check the ledger and that every open order holds exactly what it should."""
-        expected: dict[str, dict[str, int]] = {}
-        for order in self._orders.open_ones():
-            if held := self._hold_needed(order):
-                expected.setdefault(self._held_asset(order).id, {})[order.id] = held
-        self._ledger.prove(expected)
+        self.books.prove()
 
-    def _check_mode(self, listing: Listing, terms: Terms) -> None:
-        mode = listing.status if self.system == "online" else self.system
-        if mode in _MODES:
-            raise Refused(_MODES[mode])
-        if mode == "post_only" and not terms.post:
-            raise Refused(POST_ONLY_MODE)
-        if mode == "limit_only" and terms.price is None:
-            raise Refused(LIMIT_ONLY)
+    def enter(self, listing: Listing, order: Order, now: int) -> None:
+        """Let an order meet the book, and rest there if it may."""
+        terms = order.terms
+        if terms.kind == "settle-position":
+            self._settle(order, now)
+        elif terms.post and terms.price is not None and listing.book.crosses(terms.side, terms.price):
+            self.cancel(order, now, reason=REASONS.post)
+        elif terms.tif == "FOK" and not fillable(listing, order):
+            self.cancel(order, now, reason=REASONS.fok)
+        else:
+            self._trade(listing, order, now)
 
-    def _sized(self, listing: Listing, terms: Terms, budget: int) -> Terms:
-        pair, lots = terms.pair, 0
-        scale = 10 ** (pair.pair_decimals + pair.lot_decimals)
-        for price, qty in listing.book.reachable(terms.side, None):
-            part = min(qty, budget * scale // (price * 10**pair.quote.decimals))
-            lots += part
-            budget -= pair.cost_up(price, part)
-            if part < qty:
-                break
-        if lots < pair.ordermin:
-            raise Refused(ORDER_MINIMUM)
-        return replace(terms, lots=lots)
+    def watch(self, listing: Listing, order: Order, now: int) -> None:
+        """Let an order wait for its trigger; one that need not wait is set off at once."""
+        trigger = order.terms.trigger
+        if trigger is not None:
+            price = listing.reference(trigger.reference, now)
+            self._watching[listing.pair.id][order.id] = order
+            if order.watch is None:
+                order.watch = watch_from(trigger, price, order.terms.pair)
+                if trigger.trail is not None:
+                    self.books.tell_state("status", order, now)
+            self._observe(listing, order, price, now)
 
-    def _fillable(self, listing: Listing, terms: Terms) -> bool:
-        there = sum(qty for _, qty in listing.book.reachable(terms.side, terms.price))
-        return there >= terms.lots
+    def withdraw(self, listing: Listing, order: Order, now: int) -> None:
+        """Take an order out of the book and away from its trigger."""
+        self._watching[listing.pair.id].pop(order.id, None)
+        if order.resting is not None:
+            listing.book.remove(order.resting, now)
+            order.resting = None
+
+    def _finish(self, listing: Listing, now: int) -> None:
+        """Carry out what the fills so far brought about. Every order triggers once and closes have no closes: it ends."""
+        while self._todo:
+            cause = self._todo.popleft()
+            if isinstance(cause, Trade):
+                self._bring_forth(listing, cause, now)
+                continue
+            for order in list(self._watching[listing.pair.id].values()):
+                if order.open and order.terms.trigger is not None and order.terms.trigger.reference == "last":
+                    self._observe(listing, order, cause, now)
+
+    def _begin(self, listing: Listing, order: Order, now: int) -> None:
+        if order.live is not None:
+            self.books.tell_state("new", order, now)
+        if order.phase == "watching":
+            self.watch(listing, order, now)
+        else:
+            self.enter(listing, order, now)
+
+    def _observe(self, listing: Listing, order: Order, price: int, now: int) -> None:
+        """Show a waiting order a reference price: its stop may move, or it is set off."""
+        watch, trigger, pair = order.watch, order.terms.trigger, order.terms.pair
+        if watch is None or trigger is None or watch.fired is not None:
+            return
+        if watch.look(trigger, price, pair):
+            self.books.tell_state("status", order, now)
+        if not trigger.touched(watch.stop, price):
+            return
+        del self._watching[listing.pair.id][order.id]
+        watch.at, watch.fired = now, self.books.owners(now)
+        order.phase = "active"
+        if trigger.limit is not None:
+            limit = max(pair.tick, trigger.limit.measured(watch.stop, pair))
+            order.terms = replace(order.terms, price=limit)
+        self.books.tell_state("status", order, now)
+        if order.live is None:
+            order.live = watch.fired
+            self.books.tell_state("new", order, now)
+        if self._afford(listing, order, now):
+            self.enter(listing, order, now)
+
+    def _afford(self, listing: Listing, order: Order, now: int) -> bool:
+        """Hold what an order needs now that it goes on; without the funds it ends."""
+        try:
+            self.books.rehold(listing, order)
+        except Refused:
+            self.cancel(order, now, reason=REASONS.funds)
+            return False
+        return True
+
+    def _bring_forth(self, listing: Listing, trade: Trade, now: int) -> None:
+        """Take in the conditional close of a fill; one that cannot be is not there, as an order refused would not be."""
+        terms = trade.order.terms
+        if terms.close is None:
+            return
+        try:
+            child = closing_terms(terms, terms.close, lots=trade.lots, price=trade.price)
+            order = self.books.accept(listing, child, now, parent=trade.order.id, pending=True)
+        except Refused:
+            return
+        self._begin(listing, order, now)
+
+    def _settle(self, order: Order, now: int) -> None:
+        try:
+            self.books.settle(order, now)
+        except Refused:
+            self.cancel(order, now, reason=REASONS.funds)
 
     def _trade(self, listing: Listing, order: Order, now: int) -> None:
         terms = order.terms
-        while order.left:
-            match = listing.book.match(terms.side, terms.price, order.left, now=now, owned=True)
+        kind = "market" if terms.price is None else "limit"
+        while room := self.books.margin.room(order):
+            match = listing.book.match(terms.side, terms.price, room, now=now, owned=True)
             for fill in match.fills:
-                self._fill(listing, fill, order, terms.side, terms.kind, now)
+                self._fill(listing, fill, order, terms.side, kind, now)
             if match.stopped_at is None or not self._prevent_self_trade(order, match.stopped_at, now):
                 break
         if not order.open:
             return
-        if terms.kind == "market":
+        room = self.books.margin.room(order)
+        if room < order.left:
+            self._reduce(listing, order, room, now)
+        if not order.open:
+            return
+        if terms.price is None:
             self.cancel(order, now, reason=REASONS.market)
-        elif terms.tif == "IOC" or terms.price is None:
+        elif terms.tif == "IOC":
             self.cancel(order, now, reason=REASONS.ioc)
         else:
-            order.resting = Resting(terms.side, terms.price, order.left, order.id)
-            listing.book.rest(order.resting, now)
+            self._rest(listing, order, terms.price, now)
+
+    def _rest(self, listing: Listing, order: Order, price: int, now: int) -> None:
+        shown = min(order.left, order.terms.display or order.left)
+        hidden = order.left - shown
+        order.resting = Resting(order.terms.side, price, shown, order.id, hidden, order.terms.display or 0)
+        listing.book.rest(order.resting, now)
 
     def _prevent_self_trade(self, order: Order, resting: Resting, now: int) -> bool:
         """Apply the incoming order's stptype; returns whether it may go on."""
-        older = self._orders.get(resting.ref)
+        older = self.books.orders.get(resting.ref)
         if older is not None and order.terms.stp in ("cancel-oldest", "cancel-both"):
             self.cancel(older, now, reason=REASONS.self_trade)
         if order.terms.stp == "cancel-oldest":
@@ -198,102 +276,33 @@ class Engine:
     def _fill(self, listing: Listing, fill: Fill, taker: Order | None, side: Side, kind: str, now: int) -> None:
         row = listing.tape.record(fill.price, fill.qty, now, side=side, kind=kind)
         listing.prints.append(row)
-        if taker is not None:
-            self._book(taker, row, maker=False)
-        if fill.resting.owned:
-            maker = self._orders.get(fill.resting.ref)
-            if maker is not None:
-                self._book(maker, row, maker=True)
+        if self._watching[listing.pair.id]:
+            self._todo.append(row.price)
+        maker = self.books.orders.get(fill.resting.ref) if fill.resting.owned else None
+        for order, made in ((taker, False), (maker, True)):
+            if order is None:
+                continue
+            trade = self.books.fill(order, row, maker=made)
+            if order.terms.close is not None:
+                self._todo.append(trade)
+            if made and fill.refilled:
+                self.books.tell_state("iceberg_refill", order, now)
+            if order.terms.leverage is not None:
+                self._reduce_all(listing, now)
 
-    def _book(self, order: Order, row: Print, *, maker: bool) -> None:
-        terms, pair = order.terms, order.terms.pair
-        ppm = rate(pair.maker_fees if maker else pair.taker_fees, int(self.volume_usd))
-        cost = pair.cost(row.price, row.lots)
-        fee = cost * ppm // _PPM
-        fee -= fee % pair.grain
-        base = pair.base_units(row.lots)
-        charged = base * ppm // _PPM if terms.fee_in_base else fee
-        trade = Trade(
-            id=self._mint.trade(),
-            position=self._mint.trade(),
-            order=order,
-            at=row.at,
-            booked=self._dial.owners(row.at),
-            price=row.price,
-            lots=row.lots,
-            cost=cost,
-            fee=fee,
-            fee_asset=pair.base if terms.fee_in_base else pair.quote,
-            charged=charged,
-            maker=maker,
-            trade_id=row.id,
-            entries=(self._mint.entry(), self._mint.entry()),
-        )
-        usd = self._prices.usd(pair.quote.id, row.at / NS) / 10**pair.quote.decimals
-        self.volume_usd += cost * usd
-        order.fee_usd += fee * usd
-        order.filled += row.lots
-        order.cost += cost
-        order.fee += fee
-        order.trades.append(trade)
-        self._orders.trades[trade.id] = trade
-        self._ledger.hold(order.id, self._held_asset(order), self._hold_needed(order))
-        self._ledger.trade(trade.id, self._legs(trade, base), entries=trade.entries, at=row.at)
-        self._tell("trade", order, row.at, "partially_filled", trade)
-        if not order.left:
-            self._end(order, row.at, "closed")
-            self._tell("filled", order, row.at, "filled")
+    def _reduce_all(self, listing: Listing, now: int) -> None:
+        """After a fill on margin: make the resting orders smaller that may only reduce what there is."""
+        for other in self.books.orders.open_ones():
+            if other.terms.reduce_only and other.terms.pair is listing.pair and other.resting is not None:
+                room = self.books.margin.room(other)
+                if room < other.left:
+                    self._reduce(listing, other, room, now)
 
-    def _legs(self, trade: Trade, base: int) -> tuple[Leg, Leg]:
-        terms = trade.order.terms
-        sign = 1 if terms.side == "buy" else -1
-        in_base = terms.fee_in_base
-        return (
-            Leg(terms.pair.base, sign * base, trade.charged if in_base else 0),
-            Leg(terms.pair.quote, -sign * trade.cost, 0 if in_base else trade.charged),
-        )
-
-    def _end(self, order: Order, now: int, status: str) -> None:
-        self._ledger.hold(order.id, self._held_asset(order), 0)
-        order.status = status
-        order.closed = now
-        order.until = self._dial.owners(now)
-        order.resting = None
-        self._orders.close(order)
-
-    def _held_asset(self, order: Order) -> Asset:
-        return order.terms.pair.quote if order.terms.side == "buy" else order.terms.pair.base
-
-    def _fee_cap(self, terms: Terms) -> int:
-        schedule = terms.pair.maker_fees if terms.post else terms.pair.taker_fees
-        return rate(schedule, int(self.volume_usd))
-
-    def _first_hold(self, listing: Listing, order: Order) -> int:
-        terms = order.terms
-        if terms.side == "sell" or terms.price is not None:
-            return self._hold_needed(order)
-        left, amount = terms.lots, 0
-        for price, qty in listing.book.reachable("buy", None):
-            amount += terms.pair.cost_up(price, min(left, qty))
-            left -= min(left, qty)
-            if not left:
-                break
-        return amount if terms.fee_in_base else amount + ceil_div(amount * order.fee_cap, _PPM)
-
-    def _hold_needed(self, order: Order) -> int:
-        """Return what an order must hold now; never more than before the last fill, whatever the rounding."""
-        terms, pair, left = order.terms, order.terms.pair, order.left
-        if not left:
-            return 0
-        if terms.side == "sell":
-            amount = pair.base_units(left)
-            return amount + ceil_div(amount * order.fee_cap, _PPM) if terms.fee_in_base else amount
-        if terms.price is None:
-            spent = order.cost if terms.fee_in_base else order.cost + order.fee
-            return max(0, order.reserve - spent)
-        amount = pair.cost_up(terms.price, left)
-        return amount if terms.fee_in_base else amount + ceil_div(amount * order.fee_cap, _PPM)
-
-    def _tell(self, kind: str, order: Order, now: int, status: str, trade: Trade | None = None) -> None:
-        counter = self._quotas.level(order.terms.pair.id, self._dial.owners(now))
-        self.events.append(event(kind, order, now, status=status, trade=trade, counter=counter))
+    def _reduce(self, listing: Listing, order: Order, room: int, now: int) -> None:
+        """Leave an order only so much to trade; one with nothing to trade ends."""
+        if not room:
+            self.cancel(order, now, reason=REASONS.position)
+            return
+        if order.resting is not None:
+            listing.book.shrink(order.resting, order.left - room, now)
+        self.books.restate(order, order.filled + room, now, reason=REASONS.position)

@@ -6,6 +6,7 @@ carries out what is due. The owner, a server on loopback or a simulation in virt
 same instants give the same exchange, byte for byte.
 """
 
+from .desk import plan
 from .figures import NS
 from .line import Line, LineKind
 from .listing import Listing
@@ -13,7 +14,6 @@ from .market import Market
 from .mishap import Fault
 from .options import PaperOptions
 from .restface import Request
-from .resttrade import plan_expiry
 from .traffic import Ticket, Traffic
 from .venue import Venue
 from .wsface import WsFace
@@ -76,7 +76,7 @@ class PaperExchange:
 
     def publish(self) -> None:
         """Send what happened since the last time to whoever follows it."""
-        if self.venue.engine.events:
+        if self.venue.books.events:
             self.audience.publish_executions(self.now)
         if self.venue.ledger.news:
             self.audience.publish_balances(self.now)
@@ -153,7 +153,7 @@ class PaperExchange:
         if skew != self.venue.dial.skew:
             self.venue.dial.skew = skew
             for order in self.venue.orders.open_ones():
-                plan_expiry(self.venue, order, now)
+                plan(self.venue, order, now)
 
     def _plan(self, market: Market, due: int) -> None:
         self.venue.timers.at(due, lambda at: self._step(market, at))

@@ -1,22 +1,27 @@
 """The executions channel: the trader's order events as rows, each update with the next sequence number.
 
 Rows follow the documented order of a life: pending_new with the whole order, new with the ids, trade for each fill
-(its order_status stays partially_filled), then filled, canceled or expired.
+(its order_status stays partially_filled), then filled, canceled or expired. In between: status when a trigger moved or
+was set off, iceberg_refill, and amended or restated with the whole order.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from .closes import Close
 from .figures import fixed, rescale, stamp
 from .limits import points
-from .orders import Event, Order, Trade, event, price_decimals, shown_cost
+from .offsets import Offset, is_relative, read_offset
+from .orders import Event, Order, Terms, Trade, event, price_decimals, shown_cost
 from .quotas import figure
 from .venue import Venue
 
 _SNAP_TRADES = 50
+_WHOLE_KINDS = ("pending_new", "amended", "restated")
 _QUIET_KINDS = ("new", "filled", "canceled", "expired")
 _USD_DECIMALS = 4
 _COUNTER_FIELD = "ratecounter"  # Kraken documents that there is one, not its name
@@ -73,12 +78,16 @@ def raw(value: int, decimals: int) -> msgspec.Raw:
 
 def row(happened: Event) -> dict[str, Any]:
     """Return the row of one event."""
-    if happened.kind == "pending_new":
+    if happened.kind in _WHOLE_KINDS:
         return _whole(happened)
     if happened.trade is not None:
         return _trade_row(happened, happened.trade)
     data = {"timestamp": stamp(happened.at), "order_status": happened.status, "exec_type": happened.kind}
     data |= _references(happened.order)
+    if happened.kind == "status":
+        return data | _triggers(happened)
+    if happened.kind == "iceberg_refill":
+        return data | _display(happened)
     return data if happened.kind == "new" else data | _totals(happened)
 
 
@@ -92,7 +101,7 @@ def _references(order: Order) -> dict[str, Any]:
 
 
 def _whole(happened: Event) -> dict[str, Any]:
-    order, terms, pair = happened.order, happened.order.terms, happened.order.terms.pair
+    order, terms, pair = happened.order, happened.terms, happened.terms.pair
     data: dict[str, Any] = _references(order) | {
         "symbol": pair.symbol,
         "order_qty": raw(terms.lots, pair.lot_decimals),
@@ -107,14 +116,98 @@ def _whole(happened: Event) -> dict[str, Any]:
         "fee_ccy_pref": "fcib" if terms.fee_in_base else "fciq",
         "timestamp": stamp(happened.at),
     }
+    if happened.filled:
+        data["avg_price"] = raw(happened.average, price_decimals(pair))
+    return data | _limit_price(terms) | _wishes(terms) | _display(happened) | _triggers(happened) | _change(happened)
+
+
+def _limit_price(terms: Terms) -> dict[str, Any]:
+    """Return the limit price; of a trailing stop that was not set off, how far it will lie from the stop."""
     if terms.price is not None:
-        data |= {"limit_price_type": "static", "limit_price": raw(terms.price, pair.pair_decimals)}
+        return {"limit_price_type": "static", "limit_price": raw(terms.price, terms.pair.pair_decimals)}
+    if terms.trigger is not None and terms.trigger.limit is not None:
+        return _distance("limit_price", terms.trigger.limit)
+    return {}
+
+
+def _wishes(terms: Terms) -> dict[str, Any]:
+    """Return what else was asked for, each only if it was."""
+    data: dict[str, Any] = {}
     if terms.budget is not None:
-        data["cash_order_qty"] = raw(shown_cost(pair, terms.budget), pair.cost_decimals)
-    if terms.post:
-        data["post_only"] = True
+        data["cash_order_qty"] = raw(shown_cost(terms.pair, terms.budget), terms.pair.cost_decimals)
+    for name, wished in (
+        ("post_only", terms.post),
+        ("reduce_only", terms.reduce_only),
+        ("margin", terms.leverage is not None),
+        ("liquidated", terms.liquidates),
+    ):
+        if wished:
+            data[name] = True
+    if terms.starts is not None:
+        data["effective_time"] = stamp(terms.starts)
     if terms.expires is not None:
         data["expire_time"] = stamp(terms.expires)
+    if terms.close is not None:
+        data["contingent"] = _contingent(terms.close, terms)
+    return data
+
+
+def _contingent(close: Close, terms: Terms) -> dict[str, Any]:
+    """Return a conditional close: Kraken's REST prices under the WebSocket's names."""
+    prices = {"trigger_price": close.price, "limit_price": close.price2}
+    if close.kind == "limit":
+        prices = {"limit_price": close.price}
+    data: dict[str, Any] = {"order_type": close.kind}
+    for name, text in prices.items():
+        if text and is_relative(text):
+            data |= _distance(name, read_offset(text, name, natural=1))
+        elif text:
+            data |= {
+                name: msgspec.Raw(f"{Decimal(text):.{terms.pair.pair_decimals}f}".encode()),
+                f"{name}_type": "static",
+            }
+    return data
+
+
+def _distance(name: str, offset: Offset) -> dict[str, Any]:
+    figure_text = f"{offset.sign * offset.amount:f}"
+    return {name: msgspec.Raw(figure_text.encode()), f"{name}_type": "pct" if offset.percent else "quote"}
+
+
+def _display(happened: Event) -> dict[str, Any]:
+    display, decimals = happened.terms.display, happened.terms.pair.lot_decimals
+    if display is None:
+        return {}
+    return {"display_qty": raw(display, decimals), "display_qty_remain": raw(happened.shown, decimals)}
+
+
+def _triggers(happened: Event) -> dict[str, Any]:
+    """Return the trigger as it stood at the event."""
+    trigger, watch, pair = happened.terms.trigger, happened.watch, happened.terms.pair
+    if trigger is None:
+        return {}
+    data: dict[str, Any] = {"reference": trigger.reference}
+    if trigger.trail is None:
+        data |= {"price": raw(trigger.stop, pair.pair_decimals), "price_type": "static"}
+    else:
+        data |= _distance("price", trigger.trail)
+    if watch is not None:
+        prices = {"actual_price": watch.stop, "last_price": watch.seen}
+        prices |= {"peak_price": watch.peak} if trigger.trail is not None else {}
+        data |= {name: raw(price, pair.pair_decimals) for name, price in prices.items()}
+    at = None if watch is None else watch.at
+    data |= {"status": "untriggered"} if at is None else {"status": "triggered", "timestamp": stamp(at)}
+    return {"triggers": data}
+
+
+def _change(happened: Event) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if happened.order.parent is not None:
+        data["ord_ref_id"] = happened.order.parent
+    if happened.amended:
+        data["amended"] = True
+    if happened.kind == "restated" and happened.reason is not None:
+        data["reason"] = happened.reason
     return data
 
 
@@ -156,8 +249,8 @@ def _trade_row(happened: Event, trade: Trade) -> dict[str, Any]:
 
 
 def _snap_row(order: Order) -> dict[str, Any]:
-    status = "partially_filled" if order.filled else "new"
-    return _whole(event("new", order, order.opened, status=status))
+    waits = "pending_new" if order.live is None else "new"
+    return _whole(event("new", order, order.opened, status="partially_filled" if order.filled else waits))
 
 
 def _as_event(trade: Trade) -> Event:

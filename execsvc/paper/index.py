@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from .faultplan import FaultPlan
 from .mishap import IndexName
-from .orders import Order, Orders, Trade
+from .orders import Order, Trade
+from .roll import Orders
 
 
 class Seen(NamedTuple):
@@ -71,6 +72,13 @@ class Index:
             late = behind and trade.booked > now - behind
             if not late or trade.booked <= now - self._lag("trades", trade.order, now):
                 yield trade
+
+    def trade(self, trade_id: str, now: int) -> Trade | None:
+        """Return a trade by its id, or None when it does not show yet."""
+        trade = self._orders.trades.get(trade_id)
+        if trade is None or trade.booked > now - self._lag("trades", trade.order, now):
+            return None
+        return trade
 
     def _lag(self, index: IndexName, order: Order, now: int) -> int:
         return self._faults.lag(index, order.id, order.serial, now)

@@ -22,7 +22,7 @@ class LedgerBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the trader's account: `amount` before `fee`, `balance` after both."""
+    """One line of the trader's account: `amount` before `fee`, `balance` after both. `kind` is Kraken's type."""
 
     id: str
     refid: str
@@ -55,7 +55,10 @@ class Ledger:
         self._held: dict[str, int] = {}
         self._holds: dict[str, dict[str, int]] = {}
         self._assets: dict[str, Asset] = {}
-        self.entries: deque[Entry] = deque(maxlen=keep)
+        self._lent: set[str] = set()
+        self._keep = keep
+        self.entries: deque[Entry] = deque()
+        self._by_id: dict[str, Entry] = {}
         self.news: list[Entry] = []
 
     def balance(self, asset: Asset) -> int:
@@ -67,8 +70,12 @@ class Ledger:
         return self._held.get(asset.id, 0)
 
     def available(self, asset: Asset) -> int:
-        """Return what a new order may promise."""
+        """Return what a new order may promise; negative when a loss on margin has eaten into what was promised."""
         return self.balance(asset) - self.held(asset)
+
+    def entry(self, entry_id: str) -> Entry | None:
+        """Find an entry by its id."""
+        return self._by_id.get(entry_id)
 
     def assets(self) -> list[Asset]:
         """Return every asset ever booked, in order of first use."""
@@ -106,6 +113,17 @@ class Ledger:
         for leg in legs:
             self._check(leg.asset)
 
+    def margin(self, refid: str, leg: Leg, *, kind: str, entry: str, at: int) -> None:
+        """Book what a position brought or cost: `kind` is margin, rollover or settled.
+
+        From then on the asset may be overdrawn, and holds may exceed its balance: a loss asks nobody.
+        """
+        self._lent.add(leg.asset.id)
+        self._move(MARKET, TRADER, leg.asset, leg.amount)
+        self._move(TRADER, FEES, leg.asset, leg.fee)
+        self._enter(Entry(entry, refid, at, kind, leg.asset, leg.amount, leg.fee, self.balance(leg.asset)))
+        self._check(leg.asset)
+
     def prove(self, expected: Mapping[str, Mapping[str, int]]) -> None:
         """Check the whole ledger: each asset sums to zero, and the holds (asset → order → amount) are `expected`."""
         for asset in self._assets.values():
@@ -126,6 +144,9 @@ class Ledger:
 
     def _enter(self, entry: Entry) -> None:
         self.entries.append(entry)
+        self._by_id[entry.id] = entry
+        if self._keep is not None and len(self.entries) > self._keep:
+            del self._by_id[self.entries.popleft().id]
         self.news.append(entry)
 
     def _move(self, source: str, target: str, asset: Asset, amount: int) -> None:
@@ -141,5 +162,5 @@ class Ledger:
         promised = sum(self._holds.get(asset.id, {}).values())
         if promised != self.held(asset):
             raise LedgerBroken(f"{asset.id}: holds add up to {promised}, the account says {self.held(asset)}")
-        if not 0 <= promised <= self.balance(asset):
+        if promised < 0 or (promised > self.balance(asset) and asset.id not in self._lent):
             raise LedgerBroken(f"{asset.id}: {promised} promised of {self.balance(asset)}")

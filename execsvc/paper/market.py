@@ -75,6 +75,7 @@ class Market:
                 self._quote(now)
                 self._fidget(now)
                 self._listing.settle(now)
+            self._engine.look(self._listing, now)
         return now + int(self._rng.uniform(*_PAUSE_S) * NS)
 
     def mend(self, now: int) -> None:
@@ -84,6 +85,7 @@ class Market:
         if not self._listing.frozen and shorter < min(_NEAR, self._levels_min):
             self._quote(now)
             self._listing.settle(now)
+            self._engine.look(self._listing, now)
 
     def _open(self) -> None:
         """Put up the first book, as it stood at the start, whenever that is first asked for."""
@@ -130,7 +132,7 @@ class Market:
             price += step * (1 + int(draw(1 / max(0.5, gap * (1 + place / 20)))))
             if len(makers) >= self._levels or (price - far) * half.sign > 0:
                 return
-            if price not in makers:
+            if price not in makers and not self._listing.book.crosses(half.side, price):
                 half.add(Resting(half.side, price, self._maker_size()), now)
 
     def _fidget(self, now: int) -> None:
@@ -147,7 +149,8 @@ class Market:
             else:
                 price += half.sign * pair.tick * (1 + int(self._rng.random() * 3))
             withdrawn = _RESIZED <= draw < _RESIZED + _WITHDRAWN
-            if not withdrawn and price >= pair.tick and price not in half.makers:
+            free = price not in half.makers and not self._listing.book.crosses(half.side, price)
+            if not withdrawn and price >= pair.tick and free:
                 half.add(Resting(half.side, price, self._maker_size()), now)
 
     def _maker_size(self) -> int:
@@ -165,9 +168,10 @@ def build_ladder(listing: Listing, engine: Engine, *, bids: Rows, asks: Rows, no
         clear_makers(half, now)
         if ahead:
             limit = min(ahead)[0] if half.side == "buy" else max(ahead)[0]
-            lots = sum(level.qty for level in half.crossing(limit))
+            lots = sum(resting.whole for level in half.crossing(limit) for resting in level.queue.values())
             engine.house_take(listing, opposite(half.side), limit, lots, now)
     for half, rows in ((listing.book.bids, bids), (listing.book.asks, asks)):
         for price, lots in rows:
             engine.house_quote(listing, half.side, price, lots, now)
     listing.settle(now)
+    engine.look(listing, now)

@@ -1,7 +1,8 @@
 """The price-time book of one pair: orders rest in levels, a taker eats the best level first, oldest order first.
 
 Integers only: prices in 10^-pair_decimals, quantities in lots. The book knows whether an order is the trader's or
-the makers' (`owned`), nothing of funds, fees or the wire.
+the makers' (`owned`), nothing of funds, fees or the wire. Of an iceberg it shows a part: what lies behind it is no
+depth, and when the part is eaten the next one joins the end of the queue.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -19,17 +20,27 @@ def opposite(side: Side) -> Side:
 
 @dataclass(slots=True, eq=False)
 class Resting:
-    """An order in the book; `qty` is what is left of it. `ref` is the trader's order id, or "" for a maker."""
+    """An order in the book; `qty` is what is left of it. `ref` is the trader's order id, or "" for a maker.
+
+    Of an iceberg `qty` is what shows, `hidden` what is left behind it, and `display` what a refill shows.
+    """
 
     side: Side
     price: int
     qty: int
     ref: str = ""
+    hidden: int = 0
+    display: int = 0
 
     @property
     def owned(self) -> bool:
         """Tell whether this is the trader's own order."""
         return self.ref != ""
+
+    @property
+    def whole(self) -> int:
+        """Return all that is left of it, hidden or not."""
+        return self.qty + self.hidden
 
 
 @dataclass(slots=True)
@@ -44,20 +55,25 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A taker met a resting order: at the resting order's price."""
+    """A taker met a resting order: at the resting order's price. `refilled`: an iceberg then showed its next part."""
 
     resting: Resting
     price: int
     qty: int
+    refilled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a taker got: fills in order, what is left, and the trader's own order it stopped at, if it did."""
+    """What a taker got: fills in order, what is left, and the trader's own order it stopped at, if it did.
+
+    `paused`: it stopped after a fill of the trader's, whose other orders that fill may change.
+    """
 
     fills: tuple[Fill, ...]
     left: int
     stopped_at: Resting | None = None
+    paused: bool = False
 
 
 class Half:
@@ -104,20 +120,30 @@ class Half:
         if not resting.owned:
             self.makers[resting.price] = resting
 
-    def reduce(self, resting: Resting, qty: int, now: int) -> None:
-        """Take `qty` off a resting order; an order with nothing left leaves the book, and so does its empty level."""
+    def reduce(self, resting: Resting, qty: int, now: int) -> bool:
+        """Take `qty` off what shows of a resting order; returns whether more of an iceberg came up.
+
+        An order with nothing left leaves the book, and so does its empty level.
+        """
         level = self.levels[resting.price]
         resting.qty -= qty
         level.qty -= qty
         level.changed = now
         if resting.qty:
-            return
+            return False
         del level.queue[id(resting)]
+        if resting.hidden:
+            resting.qty = min(resting.display, resting.hidden)
+            resting.hidden -= resting.qty
+            level.qty += resting.qty
+            level.queue[id(resting)] = resting
+            return True
         if self.makers.get(resting.price) is resting:
             del self.makers[resting.price]
         if not level.queue:
             del self.levels[resting.price]
             del self.keys[bisect_left(self.keys, resting.price * self.sign)]
+        return False
 
     def crossing(self, limit: int | None) -> Iterator[Level]:
         """Yield the levels a taker with this limit price may eat, best first."""
@@ -141,15 +167,25 @@ class Book:
 
     def remove(self, resting: Resting, now: int) -> None:
         """Take an order out of the book entirely."""
+        resting.hidden = 0
         self.halves[resting.side].reduce(resting, resting.qty, now)
+
+    def shrink(self, resting: Resting, qty: int, now: int) -> None:
+        """Take `qty` off an order that has more than that; it keeps its place, and what is hidden goes first."""
+        hidden = min(resting.hidden, qty)
+        resting.hidden -= hidden
+        self.halves[resting.side].reduce(resting, qty - hidden, now)
 
     def crosses(self, side: Side, price: int) -> bool:
         """Tell whether an order of this side and price would trade at once."""
         best = self.halves[opposite(side)].best()
         return best is not None and (price >= best if side == "buy" else price <= best)
 
-    def match(self, side: Side, limit: int | None, qty: int, *, now: int, owned: bool) -> Match:
-        """Eat the other side up to `limit` (None: any price). An owned taker stops at the trader's own order."""
+    def match(self, side: Side, limit: int | None, qty: int, *, now: int, owned: bool, pausing: bool = False) -> Match:
+        """Eat the other side up to `limit` (None: any price).
+
+        An owned taker stops at the trader's own order; a `pausing` one stops after it has met one, and may go on.
+        """
         half = self.halves[opposite(side)]
         fills: list[Fill] = []
         left = qty
@@ -161,9 +197,11 @@ class Book:
             if owned and resting.owned:
                 return Match(tuple(fills), left, resting)
             taken = min(left, resting.qty)
-            half.reduce(resting, taken, now)
-            fills.append(Fill(resting, level.price, taken))
+            refilled = half.reduce(resting, taken, now)
+            fills.append(Fill(resting, level.price, taken, refilled))
             left -= taken
+            if pausing and resting.owned:
+                return Match(tuple(fills), left, paused=True)
         return Match(tuple(fills), left)
 
     def reachable(self, side: Side, limit: int | None) -> Iterator[tuple[int, int]]:

@@ -11,7 +11,7 @@ empty: whichever signed, or none):
     delay                   `ms` before the exchange reads the request ("wire": it may be overtaken, its nonce be too low
                             by then), before it carries it out ("before"), or before it answers ("after"); delays add up
     slow_matching           key and nonce pass in time, the engine gets to it `ms` later, looks at its deadline then, and
-                            the answer comes after that; empty `call` means AddOrder and CancelOrder
+                            the answer comes after that; empty `call` means every call about orders
     error                   `error` instead of the answer; with `applied`, after carrying it out
     nonce_refused           a good nonce is refused, nothing applied; with `spent` it cannot be used again
     duplicate               the same bytes arrive twice, the copy `ms` after the first; `answer` is the one the client
@@ -70,7 +70,15 @@ Kind = Literal[
 ]
 IndexName = Literal["open", "closed", "trades"]
 LASTING = ("index_lag", "clock_skew", "feed_frozen", "feed_silent")
-_ENGINE_CALLS = ("AddOrder", "CancelOrder")
+_ENGINE_CALLS = (
+    "AddOrder",
+    "AddOrderBatch",
+    "AmendOrder",
+    "EditOrder",
+    "CancelOrder",
+    "CancelOrderBatch",
+    "CancelAll",
+)
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,23 +1,29 @@
-"""The trader's orders and trades as the exchange keeps them, and where to find them again.
+"""One order of the trader as the exchange keeps it: what was asked for, what became of it, each step of its life.
 
-`Terms` is what was asked for and never changes; `Order` is the exchange's record of what became of it; `Event` is one
-step of its life, with the figures of that step, for the executions stream.
+`Terms` is what was asked for, a value that an amend replaces; `Order` is the exchange's record; `Event` is one step with
+the figures of that step, for the executions stream. Where all orders are kept is roll.py.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
-from .figures import rescale
+from .closes import Close
+from .figures import fixed, rescale
 from .matching import Resting, Side
 from .pairs import Asset, Pair
-from .words import CL_ORD_ID_TAKEN, Refused
+from .triggers import LIMITED, TRAILING, Trigger, Watch
 
-_HEX_OF_128_BITS = 32
+Phase = Literal["scheduled", "watching", "active"]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """An order as asked for. `lots` is the volume in the base asset, `budget` in the quote asset's units (viqc)."""
+    """An order as asked for. `lots` is the volume in the base asset, `budget` in the quote asset's units (viqc).
+
+    `price` is the limit price; a trailing stop's is known only once it is set off. `display` is what an iceberg shows,
+    `starts` when a scheduled order begins (ns, the exchange's clock), `leverage` 5 for 5:1. `liquidates` marks what the
+    exchange itself places to end a position.
+    """
 
     pair: Pair
     side: Side
@@ -32,6 +38,28 @@ class Terms:
     userref: int | None = None
     cl_ord_id: str | None = None
     deadline: int | None = None
+    trigger: Trigger | None = None
+    display: int | None = None
+    starts: int | None = None
+    close: Close | None = None
+    leverage: int | None = None
+    reduce_only: bool = False
+    liquidates: bool = False
+
+    @property
+    def on_margin(self) -> bool:
+        """Tell whether the margin desk has a say in it."""
+        return self.leverage is not None or self.reduce_only or self.kind == "settle-position"
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether it has a limit price, or will have one."""
+        return self.price is not None or self.kind in LIMITED
+
+    @property
+    def trailing(self) -> bool:
+        """Tell whether it is a trailing stop."""
+        return self.kind in TRAILING
 
     @property
     def post(self) -> bool:
@@ -67,11 +95,31 @@ class Trade:
     entries: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Amend:
+    """One change in place: the terms before and after it, and what was left then. `booked` is on the owner's clock.
+
+    `kind` is Kraken's: user, or restated when the exchange had to, for `reason`.
+    """
+
+    id: str
+    kind: str
+    at: int
+    booked: int
+    before: Terms
+    after: Terms
+    left: int
+    post: bool = False
+    reason: str | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Order:
     """An order's record, the `serial`th that was accepted. `status` is Kraken's: open, closed (filled), canceled, expired.
 
-    `opened` and `closed` are on the exchange's clock, `since` and `until` the same instants on its owner's.
+    `opened` and `closed` are on the exchange's clock, `since` and `until` the same instants on its owner's; so is `live`,
+    from when on Kraken calls it open and no longer pending. `parent` is the order whose fill brought it forth, `watch`
+    what its trigger has seen, and `phase` whether it waits for its time, for its trigger, or trades.
     `fee_cap` (ppm) is the highest fee it can be charged and `reserve` what it first held: holds follow from both.
     """
 
@@ -92,6 +140,11 @@ class Order:
     reason: str | None = None
     trades: list[Trade] = field(default_factory=list)
     resting: Resting | None = field(default=None, repr=False)
+    parent: str | None = None
+    phase: Phase = "active"
+    live: int | None = None
+    watch: Watch | None = None
+    amends: list[Amend] = field(default_factory=list)
 
     @property
     def left(self) -> int:
@@ -103,13 +156,31 @@ class Order:
         """Tell whether it can still trade."""
         return self.status == "open"
 
+    @property
+    def touched(self) -> int:
+        """Return when it was made or last amended, on the owner's clock: what its age is counted from."""
+        return next((amend.booked for amend in reversed(self.amends) if amend.kind == "user"), self.since)
+
+    @property
+    def fired(self) -> bool:
+        """Tell whether its trigger was set off."""
+        return self.watch is not None and self.watch.fired is not None
+
+    def terms_at(self, as_of: int) -> Terms:
+        """Return the terms as they stood at that instant of the owner's clock."""
+        return next((amend.before for amend in self.amends if amend.booked > as_of), self.terms)
+
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One step of an order's life, with its figures at that moment; `counter` is its pair's engine counter, in units."""
+    """One step of an order's life, with its figures at that moment; `counter` is its pair's engine counter, in units.
+
+    `shown` is what the book then showed of an iceberg.
+    """
 
     kind: str
     order: Order
+    terms: Terms
     at: int
     status: str
     filled: int
@@ -119,6 +190,9 @@ class Event:
     trade: Trade | None = None
     reason: str | None = None
     counter: int = 0
+    watch: Watch | None = None
+    shown: int = 0
+    amended: bool = False
 
 
 def event(kind: str, order: Order, at: int, *, status: str, trade: Trade | None = None, counter: int = 0) -> Event:
@@ -127,6 +201,7 @@ def event(kind: str, order: Order, at: int, *, status: str, trade: Trade | None 
     return Event(
         kind,
         order,
+        order.terms,
         at,
         status,
         order.filled,
@@ -136,6 +211,9 @@ def event(kind: str, order: Order, at: int, *, status: str, trade: Trade | None 
         trade=trade,
         reason=order.reason,
         counter=counter,
+        watch=None if order.watch is None else replace(order.watch),
+        shown=0 if order.resting is None else order.resting.qty,
+        amended=bool(order.amends),
     )
 
 
@@ -147,6 +225,17 @@ def average_price(pair: Pair, cost: int, filled: int) -> int:
     return int((cost * 10 ** (pair.lot_decimals + price_decimals(pair)) + divisor // 2) // divisor)
 
 
+def price_texts(terms: Terms) -> tuple[str, str]:
+    """Return an order's price and price2 as AddOrder takes them; "0" for what it has none of."""
+    trigger, decimals = terms.trigger, terms.pair.pair_decimals
+    limit = "0" if terms.price is None else fixed(terms.price, decimals)
+    if trigger is None:
+        return limit, "0"
+    if trigger.trail is None:
+        return fixed(trigger.stop, decimals), limit
+    return trigger.trail.text(terms.pair), "0" if trigger.limit is None else trigger.limit.text(terms.pair)
+
+
 def price_decimals(pair: Pair) -> int:
     """Return the places Kraken prints an average or public price with: five, or the pair's own if more."""
     return max(5, pair.pair_decimals)
@@ -155,94 +244,3 @@ def price_decimals(pair: Pair) -> int:
 def shown_cost(pair: Pair, amount: int) -> int:
     """Return an amount of the quote asset in the pair's cost_decimals."""
     return rescale(amount, pair.quote.decimals, pair.cost_decimals)
-
-
-def id_form(cl_ord_id: str) -> str:
-    """Return what makes two client ids the same: a UUID with and without dashes is one 128-bit number."""
-    bare = cl_ord_id.replace("-", "").lower()
-    return bare if len(bare) == _HEX_OF_128_BITS else cl_ord_id
-
-
-class Orders:
-    """All orders and trades of the account, in order of acceptance; of the ended ones only the last `keep` (None: all).
-
-    `count` is how many were ever accepted, `forgotten` how many of those were dropped.
-    """
-
-    def __init__(self, *, keep: int | None) -> None:
-        self._keep = keep
-        self.count = 0
-        self.forgotten = 0
-        self._all: dict[str, Order] = {}
-        self._open: dict[str, Order] = {}
-        self._closed: dict[str, Order] = {}
-        self._open_on: dict[str, int] = {}
-        self.trades: dict[str, Trade] = {}
-        self._client_ids: dict[str, str] = {}
-        self._by_client: dict[str, list[Order]] = {}
-
-    def add(self, order: Order) -> None:
-        """Take in a new open order; raises Refused when an open order carries its client id already."""
-        self.claim(order.terms.cl_ord_id)
-        order.serial, self.count = self.count, self.count + 1
-        self._all[order.id] = self._open[order.id] = order
-        self._open_on[order.terms.pair.id] = self.open_on(order.terms.pair.id) + 1
-        if order.terms.cl_ord_id:
-            form = id_form(order.terms.cl_ord_id)
-            self._client_ids[form] = order.id
-            self._by_client.setdefault(form, []).append(order)
-
-    def claim(self, cl_ord_id: str | None) -> None:
-        """Raise Refused when an open order carries this client id."""
-        if cl_ord_id and id_form(cl_ord_id) in self._client_ids:
-            raise Refused(CL_ORD_ID_TAKEN)
-
-    def close(self, order: Order) -> None:
-        """Move an order that has ended out of the open ones; its client id is free again."""
-        del self._open[order.id]
-        self._open_on[order.terms.pair.id] -= 1
-        self._closed[order.id] = order
-        if order.terms.cl_ord_id:
-            del self._client_ids[id_form(order.terms.cl_ord_id)]
-        self._forget()
-
-    def get(self, order_id: str) -> Order | None:
-        """Find an order by its id."""
-        return self._all.get(order_id)
-
-    def by_client_id(self, cl_ord_id: str) -> Order | None:
-        """Find the open order with this client id."""
-        return self._open.get(self._client_ids.get(id_form(cl_ord_id), ""))
-
-    def of_client_id(self, cl_ord_id: str) -> list[Order]:
-        """Return the orders that carry this client id, open or ended, in order of acceptance."""
-        return list(self._by_client.get(id_form(cl_ord_id), ()))
-
-    def accepted(self) -> Iterator[Order]:
-        """Yield every order ever accepted and not forgotten, in order of acceptance."""
-        yield from self._all.values()
-
-    def open_ones(self) -> list[Order]:
-        """Return the open orders, oldest first."""
-        return list(self._open.values())
-
-    def open_on(self, pair_id: str) -> int:
-        """Return how many orders are open on a pair."""
-        return self._open_on.get(pair_id, 0)
-
-    def newest_ended(self) -> Iterator[Order]:
-        """Yield the ended orders, the last one to end first."""
-        return reversed(self._closed.values())
-
-    def _forget(self) -> None:
-        while self._keep is not None and len(self._closed) > self._keep:
-            order = self._closed.pop(next(iter(self._closed)))
-            self.forgotten += 1
-            del self._all[order.id]
-            for trade in order.trades:
-                self.trades.pop(trade.id, None)
-            if order.terms.cl_ord_id:
-                form = id_form(order.terms.cl_ord_id)
-                self._by_client[form].remove(order)
-                if not self._by_client[form]:
-                    del self._by_client[form]

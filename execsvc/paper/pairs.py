@@ -14,6 +14,8 @@ import msgspec
 
 from .figures import whole
 
+# Kraken leaves trades on pairs whose base is a cash currency or a stablecoin out of the 30-day volume.
+_CASH = {"ZUSD", "ZEUR", "USDT"}
 _V2_NAMES = {"XBT": "BTC", "XDG": "DOGE"}
 _PPM_PER_PERCENT = 10_000
 
@@ -54,6 +56,11 @@ class Pair:
     maker_fees: tuple[tuple[int, int], ...] = field(repr=False)
     raw: Mapping[str, Any] = field(repr=False, compare=False, hash=False)
 
+    @property
+    def counted(self) -> bool:
+        """Tell whether trades on it count for the 30-day volume that fees go by."""
+        return self.base.id not in _CASH
+
     def cost(self, price: int, lots: int) -> int:
         """Return price × lots in the quote asset's units, rounded down to the grain."""
         exact = int(price * lots * 10**self.quote.decimals // 10 ** (self.pair_decimals + self.lot_decimals))
@@ -85,12 +92,14 @@ class Directory:
         self.symbols = {pair.symbol: pair for pair in self.pairs.values()}
         self.assets = dict(assets)
         self._pair_names = {
-            name: pair for pair in self.pairs.values() for name in (pair.id, pair.altname, pair.wsname, pair.symbol)
+            name: pair
+            for pair in self.pairs.values()
+            for name in (pair.id, pair.altname, pair.wsname, pair.symbol, pair.symbol.replace("/", ""))
         }
         self._asset_names = {name: a for a in self.assets.values() for name in (a.id, a.altname, a.name)}
 
     def pair(self, name: str) -> Pair | None:
-        """Find a pair by id, altname, wsname or WebSocket symbol."""
+        """Find a pair by id, altname, wsname, or WebSocket symbol, which may go without its slash: BTCUSD."""
         return self._pair_names.get(name) or self._pair_names.get(name.upper())
 
     def asset(self, name: str) -> Asset | None:

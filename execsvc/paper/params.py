@@ -63,6 +63,28 @@ class Params:
         """Return a comma-separated list, blanks trimmed."""
         return [part.strip() for part in self.text(name).split(",") if part.strip()]
 
+    def names(self, name: str) -> list[str]:
+        """Return a list of assets or pairs: comma-separated, a JSON list of texts, or of objects with an `asset` each."""
+        value = self._values.get(name)
+        if not isinstance(value, list):
+            return self.words(name)
+        found = [part.get("asset") if isinstance(part, Mapping) else part for part in value]
+        if not all(isinstance(part, str) and part for part in found):
+            raise bad_argument(name)
+        return [str(part) for part in found]
+
+    def nested(self, name: str) -> Mapping[str, Any] | None:
+        """Return the JSON object of that name, or None when there is none."""
+        value = self._values.get(name)
+        return value if isinstance(value, Mapping) else None
+
+    def rows(self, name: str) -> list[Mapping[str, Any]]:
+        """Return a JSON list of objects; raises Refused when it is anything else."""
+        value = self._values.get(name)
+        if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
+            raise bad_argument(name)
+        return value
+
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Return a boolean, written in any case: True, true, 1."""
         if not self.given(name):

@@ -39,6 +39,7 @@ WORTHS = {
     "DOT": Worth(7.1, 0.9, 0.9),
     "ZUSD": Worth(1.0, 0.0, 0.0),
     "ZEUR": Worth(1.05, 0.0, 0.15),
+    "USDT": Worth(1.0, 0.0, 0.01),
 }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from .figures import NS, stamp
-from .limits import Counter, Tier, age_cost, call_cost, fixed_cost, per_second, points
+from .limits import Action, Counter, Tier, age_cost, call_cost, fixed_cost, per_second, points
 from .words import CALL_RATE, ORDER_RATE, ORDERS_LIMIT, Refused
 
 
@@ -35,14 +35,19 @@ class Quotas:
             counter.fill(now)
             raise Refused(CALL_RATE)
 
-    def add(self, pair_id: str, now: int) -> None:
-        """Charge an order on receipt; raises Refused, and charges nothing, when it would pass the threshold."""
-        if not self._engine_counter(pair_id).charge(fixed_cost("add"), now):
+    def receive(self, action: Action, pair_id: str, now: int, *, orders: int = 1) -> None:
+        """Charge the fixed part of an action on receipt; raises Refused, and charges nothing, past the threshold."""
+        if not self._engine_counter(pair_id).charge(fixed_cost(action, orders=orders), now):
             raise Refused(ORDER_RATE)
 
-    def cancel(self, pair_id: str, now: int, *, age_ns: int) -> None:
+    def change(self, action: Action, pair_id: str, now: int, *, age_ns: int) -> None:
+        """Charge what changing an order of that age costs on top; raises Refused, charging nothing, past the threshold."""
+        if not self._engine_counter(pair_id).charge(age_cost(action, age_ns), now):
+            raise Refused(ORDER_RATE)
+
+    def cancel(self, pair_id: str, now: int, *, age_ns: int, action: Action = "cancel") -> None:
         """Charge the cancel of an order of that age. A cancel is never refused: what does not fit is not charged."""
-        self._engine_counter(pair_id).charge_what_fits(age_cost("cancel", age_ns), now)
+        self._engine_counter(pair_id).charge_what_fits(age_cost(action, age_ns), now)
 
     def check_room(self, pair_id: str, open_orders: int) -> None:
         """Raise Refused when a pair with so many open orders may not have another."""

@@ -13,13 +13,15 @@ import msgspec
 
 from .auth import Key
 from .params import Params, from_body, from_query
+from .restfunds import FUNDS
+from .restpositions import POSITIONS
 from .restpublic import PUBLIC
-from .restqueries import QUERIES, Handler
+from .restqueries import QUERIES
 from .resttrade import TRADING
-from .venue import Call, Venue
+from .venue import Call, Handler, Venue
 from .words import INVALID_NONCE, UNAVAILABLE, UNKNOWN_METHOD, Refused
 
-PRIVATE: Mapping[str, tuple[tuple[str, ...], Handler]] = {**QUERIES, **TRADING}
+PRIVATE: Mapping[str, tuple[tuple[str, ...], Handler]] = {**QUERIES, **FUNDS, **POSITIONS, **TRADING}
 _PUBLIC_ROOT, _PRIVATE_ROOT = "/0/public/", "/0/private/"
 _JSON = {"content-type": "application/json"}
 _HTML = {"content-type": "text/html"}

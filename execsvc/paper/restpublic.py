@@ -2,7 +2,7 @@
 
 Answers are keyed by the pair's id whatever name was asked for, except that a name with a slash comes back as it was
 asked. Ticker, Depth, Trades and Spread print prices with five decimals (or the pair's own, if more), OHLC with the
-pair's own.
+pair's own. There are no tokenized assets and only one venue, so filters for others find nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,17 +11,23 @@ from typing import Any
 
 from .figures import NS, fixed, rescale, seconds, stamp_seconds
 from .listing import Listing
+from .matching import Half
 from .orders import price_decimals
 from .pairs import Pair
 from .past import Candle
 from .tape import INTERVALS_MIN, TRADES_MAX, Print
 from .venue import Call, Venue
-from .words import UNKNOWN_ASSET, Refused, bad_argument
+from .words import UNKNOWN_ASSET, UNKNOWN_PAIR, Refused, bad_argument
 
 _DEPTH_MAX = 500
 _DEPTH_DEFAULT = 100
 _THOUSANDTH = 3
 _SECONDS_MAX = 100_000_000_000
+_GROUPINGS = ("1", "5", "10", "25", "50", "100", "250", "500", "1000")
+_GROUP_DEPTHS = ("10", "25", "100", "250", "1000")
+_CLASSES = ("currency", "tokenized_asset")
+_VENUES = ("international", "bitnomial_exchange")
+_COUNTRY_LETTERS = 2
 _INFO = {
     "leverage": ("leverage_buy", "leverage_sell"),
     "fees": ("fees", "fees_maker", "fee_volume_currency"),
@@ -41,8 +47,10 @@ def system_status(venue: Venue, call: Call) -> Any:
 
 
 def assets(venue: Venue, call: Call) -> Any:
-    """Assets."""
-    names = call.params.words("asset")
+    """Assets: those named, or all of the class asked for."""
+    names = [name for name in call.params.words("asset") if name != "all"]
+    if call.params.choice("aclass", _CLASSES, "currency") != "currency":
+        return {}
     if not names:
         return {asset.id: asset.raw for asset in venue.directory.assets.values()}
     found = [venue.directory.asset(name) for name in names]
@@ -52,10 +60,17 @@ def assets(venue: Venue, call: Call) -> Any:
 
 
 def asset_pairs(venue: Venue, call: Call) -> Any:
-    """AssetPairs: whole entries, or the part `info` names."""
-    info = call.params.choice("info", ("info", *_INFO), "info")
+    """AssetPairs: whole entries, or the part `info` names; of the base class and the venues asked for."""
+    params = call.params
+    info = params.choice("info", ("info", *_INFO), "info")
+    asked = _asked(venue, call, every=True)
+    if params.choice("aclass_base", _CLASSES, "currency") != "currency" or not _venues(call):
+        asked = []
+    country = params.text("country_code")
+    if country and not (country.isalpha() and len(country) == _COUNTRY_LETTERS):
+        raise bad_argument("country_code")
     rows = {}
-    for name, listing in _asked(venue, call, every=True):
+    for name, listing in asked:
         entry = dict(listing.pair.raw) | {"status": listing.status}
         rows[name] = entry if info == "info" else {part: entry[part] for part in _INFO[info]}
     return rows
@@ -78,6 +93,19 @@ def depth(venue: Venue, call: Call) -> Any:
             for level in levels
         ]
     return {name: sides}
+
+
+def grouped_book(venue: Venue, call: Call) -> Any:
+    """GroupedBook: the levels put together by so many ticks, each to the next price that is worse for the taker."""
+    name, listing = _one(venue, call)
+    grouping = int(call.params.choice("grouping", _GROUPINGS, _GROUPINGS[0]))
+    count = int(call.params.choice("depth", _GROUP_DEPTHS, _GROUP_DEPTHS[0]))
+    return {
+        "pair": name,
+        "grouping": grouping,
+        "bids": _groups(listing, listing.book.bids, grouping=grouping, count=count),
+        "asks": _groups(listing, listing.book.asks, grouping=grouping, count=count),
+    }
 
 
 def ohlc(venue: Venue, call: Call) -> Any:
@@ -123,6 +151,7 @@ PUBLIC: Mapping[str, Callable[[Venue, Call], Any]] = {
     "AssetPairs": asset_pairs,
     "Ticker": ticker,
     "Depth": depth,
+    "GroupedBook": grouped_book,
     "OHLC": ohlc,
     "Trades": trades,
     "Spread": spread,
@@ -131,10 +160,13 @@ PUBLIC: Mapping[str, Callable[[Venue, Call], Any]] = {
 
 def _asked(venue: Venue, call: Call, *, every: bool) -> list[tuple[str, Listing]]:
     names = call.params.words("pair")
+    tokenized = call.params.choice("asset_class", ("", "forex", *_CLASSES), "") == "tokenized_asset"
+    if names and tokenized:
+        raise Refused(UNKNOWN_PAIR)
     if not names:
         if not every:
             raise bad_argument("pair")
-        return list(venue.listings.items())
+        return [] if tokenized else list(venue.listings.items())
     found = ((name, venue.listing(name)) for name in names)
     return [(name if "/" in name else listing.pair.id, listing) for name, listing in found]
 
@@ -144,6 +176,25 @@ def _one(venue: Venue, call: Call) -> tuple[str, Listing]:
     if len(asked) != 1:
         raise bad_argument("pair")
     return asked[0]
+
+
+def _venues(call: Call) -> bool:
+    """Tell whether the venues asked for include the one there is."""
+    asked = call.params.words("execution_venue")
+    if not set(asked) <= set(_VENUES):
+        raise bad_argument("execution_venue")
+    return not asked or _VENUES[0] in asked
+
+
+def _groups(listing: Listing, half: Half, *, grouping: int, count: int) -> list[dict[str, str]]:
+    pair, step = listing.pair, grouping * listing.pair.tick
+    sums: dict[int, int] = {}
+    for level in half.walk():
+        price = -(-level.price // step) * step if half.sign > 0 else level.price // step * step
+        if price not in sums and len(sums) == count:
+            break
+        sums[price] = sums.get(price, 0) + level.qty
+    return [{"price": _price(pair, price), "qty": fixed(lots, pair.lot_decimals)} for price, lots in sums.items()]
 
 
 def _price(pair: Pair, price: int) -> str:

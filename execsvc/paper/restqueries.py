@@ -1,45 +1,27 @@
-"""The account's half of the REST face: balances, orders, trades, tokens and the key itself.
+"""The account's half of the REST face: orders, trades, tokens and the key itself.
 
-Pages hold 50 rows, newest first. A bound is a Unix time or an id; `start` is exclusive, `end` inclusive.
+Balances, ledger entries and fees are restfunds.py's, positions restpositions.py's. Long lists are asked for as
+paging.py says. `consolidate_taker` is read and changes nothing: there is one stranger to a price level, so no taker's
+fill has a second one of the same price to be put together with.
 """
 
-from collections.abc import Callable, Mapping
-from decimal import Decimal
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 from .auth import Key
 from .entry import client_id
-from .figures import NS, fixed
-from .orders import Order, id_form
-from .params import Params, decimal
+from .figures import NS
+from .orders import Order, Trade
+from .paging import page, read_span
 from .restobjects import order_object, trade_object
-from .venue import Call, Venue
+from .restpositions import of_type, with_position
+from .roll import id_form
+from .venue import Call, Handler, Venue
 from .words import INVALID_ORDER, PERMISSION_DENIED, Refused, bad_argument
 
-PAGE = 50
-_TXIDS_MAX = 50
-_FAR = 1 << 62
-_ORDER_ID_PARTS = [6, 5, 6]
-Row = TypeVar("Row")
-_TRADE_TYPES = ("all", "any position", "closed position", "closing position", "no position")
-
-
-def balance(venue: Venue, _call: Call) -> Any:
-    """Balance: every asset the account has held."""
-    ledger = venue.ledger
-    return {asset.id: fixed(ledger.balance(asset), asset.decimals) for asset in ledger.assets()}
-
-
-def balance_ex(venue: Venue, _call: Call) -> Any:
-    """BalanceEx: balances and what open orders hold of them."""
-    ledger = venue.ledger
-    return {
-        asset.id: {
-            "balance": fixed(ledger.balance(asset), asset.decimals),
-            "hold_trade": fixed(ledger.held(asset), asset.decimals),
-        }
-        for asset in ledger.assets()
-    }
+_ORDERS_MAX = 50
+_TRADES_MAX = 20
+_ID_PARTS = [6, 5, 6]
 
 
 def open_orders(venue: Venue, call: Call) -> Any:
@@ -56,15 +38,16 @@ def closed_orders(venue: Venue, call: Call) -> Any:
     params = call.params
     which = params.choice("closetime", ("open", "close", "both"), "both")
     trades = params.flag("trades")
-    start, end = (_bound(params, name, lambda ref: _opened(venue, ref)) for name in ("start", "end"))
+    params.flag("consolidate_taker", default=True)
+    span = read_span(params, lambda ref: _opened(venue, ref))
     now, wanted, userref = _owners_now(venue, call), client_id(params), params.userref()
     chosen = venue.index.ended(now, wanted)
     if userref is not None:
         chosen = [order for order in chosen if order.terms.userref == userref]
-    if start is not None or end is not None:
-        chosen = [order for order in chosen if _inside(_times(order, which), start, end)]
-    page = _page(call, chosen)
-    answer: dict[str, Any] = {"closed": {order.id: order_object(order, now, trades=trades) for order in page}}
+    if not span.whole:
+        chosen = [order for order in chosen if span.holds(_times(order, which))]
+    rows = {order.id: order_object(order, now, trades=trades) for order in page(params, chosen)}
+    answer: dict[str, Any] = {"closed": rows}
     if not params.flag("without_count"):
         answer["count"] = len(chosen)
     return answer
@@ -72,11 +55,8 @@ def closed_orders(venue: Venue, call: Call) -> Any:
 
 def query_orders(venue: Venue, call: Call) -> Any:
     """QueryOrders: up to 50 ids; those it does not know are left out."""
-    ids = call.params.words("txid")
-    if not 1 <= len(ids) <= _TXIDS_MAX:
-        raise bad_argument("txid")
-    if any([len(part) for part in txid.split("-")] != _ORDER_ID_PARTS for txid in ids):
-        raise Refused(INVALID_ORDER)
+    ids = _ids(call, _ORDERS_MAX)
+    call.params.flag("consolidate_taker", default=True)
     trades, now = call.params.flag("trades"), _owners_now(venue, call)
     known = [seen for txid in ids if (seen := venue.index.one(txid, now)) is not None]
     for seen in known:
@@ -89,18 +69,24 @@ def query_orders(venue: Venue, call: Call) -> Any:
 
 
 def trades_history(venue: Venue, call: Call) -> Any:
-    """TradesHistory, one page. There are no positions, so only "all" and "no position" can find anything."""
+    """TradesHistory, one page; `type` asks for fills that opened or closed positions, or for those that did not."""
     params = call.params
-    kind = params.choice("type", _TRADE_TYPES, "all")
-    start, end = (_bound(params, name, lambda ref: _traded(venue, ref)) for name in ("start", "end"))
-    newest = venue.index.trades(_owners_now(venue, call)) if kind in ("all", "no position") else iter(())
-    chosen = [trade for trade in newest if _inside((trade.at,), start, end)]
-    page = _page(call, chosen)
-    ledgers = params.flag("ledgers")
-    answer: dict[str, Any] = {"trades": {trade.id: trade_object(trade, ledgers=ledgers) for trade in page}}
+    wanted = of_type(venue, params)
+    params.flag("consolidate_taker", default=True)
+    span = read_span(params, lambda ref: _traded(venue, ref))
+    chosen = [t for t in venue.index.trades(_owners_now(venue, call)) if wanted(t) and span.holds((t.at,))]
+    rows = {trade.id: _trade(venue, call, trade) for trade in page(params, chosen)}
+    answer: dict[str, Any] = {"trades": rows}
     if not params.flag("without_count"):
         answer["count"] = len(chosen)
     return answer
+
+
+def query_trades(venue: Venue, call: Call) -> Any:
+    """QueryTrades: up to 20 ids; those it does not know are left out."""
+    ids, now = _ids(call, _TRADES_MAX), _owners_now(venue, call)
+    known = [trade for txid in ids if (trade := venue.index.trade(txid, now)) is not None]
+    return {trade.id: _trade(venue, call, trade) for trade in known}
 
 
 def websockets_token(venue: Venue, call: Call) -> Any:
@@ -132,14 +118,12 @@ def api_key_info(venue: Venue, call: Call) -> Any:
     return {_camel(name): value for name, value in info.items()}
 
 
-Handler = Callable[[Venue, Call], Any]
 QUERIES: Mapping[str, tuple[tuple[str, ...], Handler]] = {
-    "Balance": (("query-funds",), balance),
-    "BalanceEx": (("query-funds",), balance_ex),
     "OpenOrders": (("query-open-trades",), open_orders),
     "ClosedOrders": (("query-closed-trades",), closed_orders),
     "QueryOrders": (("query-open-trades", "query-closed-trades"), query_orders),
     "TradesHistory": (("query-closed-trades",), trades_history),
+    "QueryTrades": (("query-closed-trades",), query_trades),
     "GetWebSocketsToken": (("create-ws-token",), websockets_token),
     "GetApiKeyInfo": ((), api_key_info),
 }
@@ -149,6 +133,21 @@ def _signer(call: Call) -> Key:
     if call.key is None:
         raise Refused(PERMISSION_DENIED)
     return call.key
+
+
+def _ids(call: Call, most: int) -> list[str]:
+    """Read the order or trade ids asked for; raises Refused when there is none, too many, or a malformed one."""
+    ids = call.params.words("txid")
+    if not 1 <= len(ids) <= most:
+        raise bad_argument("txid")
+    if any([len(part) for part in txid.split("-")] != _ID_PARTS for txid in ids):
+        raise Refused(INVALID_ORDER)
+    return ids
+
+
+def _trade(venue: Venue, call: Call, trade: Trade) -> dict[str, Any]:
+    row = trade_object(trade, ledgers=call.params.flag("ledgers"))
+    return with_position(venue, trade, row, trades=call.params.flag("trades"))
 
 
 def _may_see(key: Key | None, order: Order) -> None:
@@ -166,27 +165,6 @@ def _matches(call: Call, order: Order) -> bool:
     carried = order.terms.cl_ord_id
     same = wanted is None or (carried is not None and id_form(carried) == id_form(wanted))
     return same and (userref is None or order.terms.userref == userref)
-
-
-def _page(call: Call, rows: list[Row]) -> list[Row]:
-    offset = call.params.integer("ofs", 0, low=0, high=_FAR)
-    return rows[offset : offset + PAGE]
-
-
-def _bound(params: Params, name: str, lookup: Callable[[str], int | None]) -> int | None:
-    """Return a bound in ns: of a Unix time, or of the order or trade it names; 0 and empty are none."""
-    text = params.text(name)
-    if "-" in text:
-        at = lookup(text)
-        if at is None:
-            raise bad_argument(name)
-        return at
-    value = decimal(text, name) if text else Decimal(0)
-    return int(value * NS) if value else None
-
-
-def _inside(times: tuple[int, ...], start: int | None, end: int | None) -> bool:
-    return any((start is None or at > start) and (end is None or at <= end) for at in times)
 
 
 def _times(order: Order, which: str) -> tuple[int, ...]:

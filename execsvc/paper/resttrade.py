@@ -1,90 +1,169 @@
-"""The trading half of the REST face: AddOrder and CancelOrder.
+"""The trading half of the REST face: the desk's work under Kraken's method names and in REST's shapes.
 
-Reading an order is entry.py's, carrying it out the engine's; here they are joined in the order Kraken checks.
+The WebSocket's trading methods go through the same rows. What an order may say is entry.py's, what is carried out and
+what it costs desk.py's; here are only arguments that no other part reads, and answers.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from .engine import REASONS
-from .entry import Window, client_id, read_terms
-from .orders import Order
-from .restobjects import describe
-from .restqueries import Handler
-from .venue import Call, Venue
-from .words import INVALID_ARGUMENTS, INVALID_ORDER, UNKNOWN_ORDER, Refused
+from .desk import (
+    TIMEOUT_MAX_S,
+    add,
+    add_batch,
+    amend_order,
+    cancel,
+    cancel_all,
+    cancel_batch,
+    edit_order,
+    read,
+    read_batch,
+    read_edit,
+    set_deadman,
+    targets,
+)
+from .figures import fixed, stamp_seconds
+from .orders import Order, Terms, price_texts
+from .params import Params
+from .restobjects import amend_rows, describe, describe_close
+from .venue import Call, Handler, Venue
+from .words import INVALID_ORDER, UNKNOWN_ORDER, Refused, bad_argument
 
-_ORDER_ID = re.compile(r"[A-Z0-9]{6}-[A-Z0-9]{5}-[A-Z0-9]{6}")
-_USERREF = re.compile(r"-?\d{1,10}")
+_OFF = "0"
 
 
 def add_order(venue: Venue, call: Call) -> Any:
-    """AddOrder: arguments first, then, unless `validate` is true, the engine.
+    """AddOrder. With `validate` arguments and pair rules are checked, and nothing is placed or charged."""
+    if call.params.flag("validate"):
+        return {"descr": _descr(read(venue, call.params, call.received))}
+    order = add(venue, call.params, received=call.received, now=call.now)
+    return {"descr": _descr(order.terms), "txid": [order.id]}
 
-    The engine's counter is charged on receipt: for an order that is then refused too, but not for a mere `validate`.
-    """
+
+def add_order_batch(venue: Venue, call: Call) -> Any:
+    """AddOrderBatch: a row for each order, in their order; one the engine refused has its error in its row."""
+    _may_cancel_too(call)
+    if call.params.flag("validate"):
+        return {"orders": [_batch_row(terms) for terms in read_batch(venue, call.params, call.received)]}
+    placed = add_batch(venue, call.params, received=call.received, now=call.now)
+    return {
+        "orders": [
+            {"error": one.code} if isinstance(one, Refused) else {"txid": one.id} | _batch_row(one.terms)
+            for one in placed
+        ]
+    }
+
+
+def amend(venue: Venue, call: Call) -> Any:
+    """AmendOrder."""
+    _, done = amend_order(venue, call.params, received=call.received, now=call.now)
+    return {"amend_id": done.id}
+
+
+def edit(venue: Venue, call: Call) -> Any:
+    """EditOrder: the answer names both orders."""
+    _may_cancel_too(call)
     params = call.params
-    listing = venue.listing(params.need("pair"))
-    validate = params.flag("validate")
-    if not validate:
-        venue.quotas.add(listing.pair.id, venue.dial.owners(call.now))
-    options = venue.options
-    window = Window(options.deadline_floor_s, options.deadline_ceiling_s)
-    terms = read_terms(params, listing, received=call.received, window=window)
-    if validate:
-        return {"descr": {"order": describe(Order("", terms, call.now))}}
-    order = venue.engine.place(terms, call.now)
-    if order.open:
-        plan_expiry(venue, order, venue.dial.owners(call.now))
-    venue.markets[listing.pair.id].mend(call.now)
-    return {"descr": {"order": describe(order)}, "txid": [order.id]}
+    if params.flag("validate"):
+        old, terms = read_edit(venue, params, received=call.received)
+        return _edited(old, terms, "")
+    old, new = edit_order(venue, params, received=call.received, now=call.now)
+    return _edited(old, new.terms, new.id)
 
 
 def cancel_order(venue: Venue, call: Call) -> Any:
     """CancelOrder by order id, client id or userref. An order that has ended is an error, not a success."""
-    found = _targets(venue, call)
+    found = targets(venue, call.params)
     if not found:
         raise Refused(UNKNOWN_ORDER)
-    now = venue.dial.owners(call.now)
-    for order in found:
-        venue.quotas.cancel(order.terms.pair.id, now, age_ns=now - order.since)
-        venue.engine.cancel(order, call.now, reason=REASONS.user)
-    return {"count": len(found)}
+    return {"count": cancel(venue, found, call.now)}
 
 
+def cancel_order_batch(venue: Venue, call: Call) -> Any:
+    """CancelOrderBatch: up to 50 orders by id, userref or client id; only the count is told."""
+    return {"count": cancel_batch(venue, call.params.words("orders"), _client_ids(call.params), call.now)}
+
+
+def cancel_everything(venue: Venue, call: Call) -> Any:
+    """CancelAll."""
+    return {"count": cancel_all(venue, call.now)}
+
+
+def cancel_all_after(venue: Venue, call: Call) -> Any:
+    """CancelAllOrdersAfter: sets the dead man's switch, or turns it off with a timeout of 0."""
+    call.params.need("timeout")
+    timeout = call.params.integer("timeout", 0, low=0, high=TIMEOUT_MAX_S - 1)
+    armed = set_deadman(venue, timeout, call.now)
+    return {
+        "currentTime": stamp_seconds(armed.now),
+        "triggerTime": _OFF if armed.strikes is None else stamp_seconds(armed.strikes),
+    }
+
+
+def order_amends(venue: Venue, call: Call) -> Any:
+    """OrderAmends: the order as it was placed and every amend since, in their order."""
+    order = venue.orders.get(call.params.need("order_id"))
+    if order is None:
+        raise Refused(INVALID_ORDER)
+    if call.key is not None:
+        call.key.may("query-open-trades" if order.open else "query-closed-trades")
+    rows = amend_rows(order, venue.dial.owners(call.now))
+    return {"amends": rows, "count": len(rows)}
+
+
+_MODIFY, _CANCEL = ("modify-trades",), ("modify-trades", "close-trades")
 TRADING: Mapping[str, tuple[tuple[str, ...], Handler]] = {
-    "AddOrder": (("modify-trades",), add_order),
-    "CancelOrder": (("modify-trades", "close-trades"), cancel_order),
+    "AddOrder": (_MODIFY, add_order),
+    "AddOrderBatch": (_MODIFY, add_order_batch),
+    "AmendOrder": (_CANCEL, amend),
+    "EditOrder": (_MODIFY, edit),
+    "CancelOrder": (_CANCEL, cancel_order),
+    "CancelOrderBatch": (_CANCEL, cancel_order_batch),
+    "CancelAll": (_CANCEL, cancel_everything),
+    "CancelAllOrdersAfter": (_CANCEL, cancel_all_after),
+    "OrderAmends": (("query-open-trades", "query-closed-trades"), order_amends),
 }
 
 
-def plan_expiry(venue: Venue, order: Order, now: int) -> None:
-    """See to it that an order with an expiry ends when the exchange's clock says so, but not before `now`."""
-    if order.terms.expires is not None:
-        due = max(now, venue.dial.owners(order.terms.expires))
-        venue.timers.at(due, lambda at: _expire(venue, order, at))
+def _may_cancel_too(call: Call) -> None:
+    if call.key is not None:
+        call.key.may("close-trades")
 
 
-def _expire(venue: Venue, order: Order, now: int) -> None:
-    """End an order whose time has come; when the exchange's clock was put back meanwhile, it has not come yet."""
-    at, expires = venue.dial.reads(now), order.terms.expires
-    if order.open and expires is not None and at >= expires:
-        venue.engine.cancel(order, at, reason=REASONS.expired, status="expired")
+def _descr(terms: Terms) -> dict[str, str]:
+    return {"order": describe(terms)} | ({"close": describe_close(terms)} if terms.close is not None else {})
 
 
-def _targets(venue: Venue, call: Call) -> list[Order]:
-    txid = call.params.text("txid")
-    cl_ord_id = client_id(call.params)
-    if cl_ord_id is not None and not txid:
-        order = venue.orders.by_client_id(cl_ord_id)
-        return [] if order is None else [order]
-    if txid and not _USERREF.fullmatch(txid):
-        known = venue.orders.get(txid) if _ORDER_ID.fullmatch(txid) else None
-        if known is None:
-            raise Refused(INVALID_ORDER)
-        return [known] if known.open else []
-    userref = call.params.userref("txid" if txid else "userref")
-    if userref is None:
-        raise Refused(INVALID_ARGUMENTS)
-    return [order for order in venue.orders.open_ones() if order.terms.userref == userref]
+def _batch_row(terms: Terms) -> dict[str, Any]:
+    """Return a batch's row; Kraken puts `close` beside `descr` there, and not into it."""
+    row: dict[str, Any] = {"descr": {"order": describe(terms)}}
+    return row | ({"close": describe_close(terms)} if terms.close is not None else {})
+
+
+def _edited(old: Order, terms: Terms, txid: str) -> dict[str, Any]:
+    price, price2 = price_texts(terms)
+    answer: dict[str, Any] = {
+        "status": "ok",
+        "originaltxid": old.id,
+        "volume": fixed(terms.lots, terms.pair.lot_decimals),
+        "price": price,
+        "price2": price2,
+        "orders_cancelled": 1 if txid else 0,
+        "descr": {"order": describe(terms)},
+    }
+    if txid:
+        answer["txid"] = txid
+    for name, userref in (("newuserref", terms.userref), ("olduserref", old.terms.userref)):
+        if userref is not None:
+            answer[name] = str(userref)
+    return answer
+
+
+def _client_ids(params: Params) -> list[str]:
+    """Return CancelOrderBatch's client ids: objects with a cl_ord_id each."""
+    if not params.given("cl_ord_ids"):
+        return []
+    names = [row.get("cl_ord_id") for row in params.rows("cl_ord_ids")]
+    if not all(isinstance(name, str) and name for name in names):
+        raise bad_argument("cl_ord_ids")
+    return [str(name) for name in names]

@@ -28,7 +28,8 @@ _FRAME_MAX = 1 << 20
 _CLOSE_S = 1.0
 _FINAL_TEXT, _SHORT_FRAME_MAX = 0x81, 125
 _PUBLIC_PATH, _PRIVATE_PATH = "/v2", "/v2/auth"
-_WS_KINDS: dict[str, LineKind] = {_PUBLIC_PATH: "public", _PRIVATE_PATH: "private"}
+_PRIVATE_TOO = "/auth/v2"  # for clients that append /v2 to the address of each role themselves
+_WS_KINDS: dict[str, LineKind] = {_PUBLIC_PATH: "public", _PRIVATE_PATH: "private", _PRIVATE_TOO: "private"}
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

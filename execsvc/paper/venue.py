@@ -3,28 +3,35 @@
 The only place that knows every part; it holds no rule of its own.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .auth import Key, Keyring
+from .books import Books
 from .chance import Mint, number, stream
+from .deadman import DeadMan
 from .dial import Dial
 from .engine import Engine
 from .faultplan import FaultPlan
+from .fees import Turnover
 from .figures import NS, whole
 from .index import Index
 from .ledger import Ledger
 from .limits import TIERS
 from .listing import Listing
+from .margin import Margin
 from .market import TRADES_PER_S, Market, taker_lots
 from .options import PaperOptions
-from .orders import Orders
 from .pairs import Directory, Pair, load
 from .params import Params
 from .past import Past
 from .prices import Prices
 from .quotas import Quotas
+from .roll import Orders
 from .tape import Tape
 from .timers import Timers
+from .valuation import Valuation
 from .words import UNKNOWN_PAIR, Refused
 
 _FIRST_TRADE_ID = 20_000_000
@@ -57,19 +64,36 @@ class Venue:
         self.orders = Orders(keep=options.keep_orders)
         self.listings = {pair.id: self._list(pair) for pair in self.directory.pairs.values()}
         self.dial = Dial()
-        self.quotas = Quotas(
-            TIERS[options.tier], call_step_s=options.rest_decay_step_s, engine_step_s=options.engine_decay_step_s
-        )
-        self.engine = Engine(
+        self.turnover = Turnover()
+        self.valuation = Valuation(self.listings, self.prices)
+        self.margin = Margin(
             self.listings,
             self.ledger,
             self.orders,
             self.mint,
+            self.valuation,
+            dial=self.dial,
+            timers=self.timers,
+            keep=options.keep_orders,
+        )
+        self.quotas = Quotas(
+            TIERS[options.tier], call_step_s=options.rest_decay_step_s, engine_step_s=options.engine_decay_step_s
+        )
+        self.books = Books(
+            self.ledger,
+            self.orders,
+            self.mint,
             self.prices,
+            margin=self.margin,
             dial=self.dial,
             quotas=self.quotas,
-            soft_post=options.post_only_style == "canceled",
+            turnover=self.turnover,
         )
+        self.engine = Engine(
+            self.listings, self.books, quotas=self.quotas, soft_post=options.post_only_style == "canceled"
+        )
+        self.margin.liquidate = self.engine.liquidate
+        self.deadman = DeadMan()
         self.markets = {
             name: Market(listing, self.engine, self.prices, seed=options.seed, start=self.start, levels=options.levels)
             for name, listing in self.listings.items()
@@ -96,7 +120,7 @@ class Venue:
         past = Past(pair, self.prices, seed=seed, start_s=start_s, trades_per_s=TRADES_PER_S, mean=mean)
         first_id = _FIRST_TRADE_ID + number(seed, "trade-id", pair.symbol) % _TRADE_ID_SPAN
         tape = Tape(past, start=self.start, first_id=first_id)
-        return Listing(pair, tape, frozen=self.options.frozen)
+        return Listing(pair, tape, frozen=self.options.frozen, salt=number(seed, "index", pair.symbol))
 
     def _fund(self, now: int) -> None:
         for name, amount in self.options.funds.items():
@@ -106,3 +130,6 @@ class Venue:
             units = whole(amount, asset.decimals)
             if units:
                 self.ledger.deposit(asset, units, entry=self.mint.entry(), at=now)
+
+
+Handler = Callable[[Venue, Call], Any]

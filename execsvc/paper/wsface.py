@@ -1,14 +1,16 @@
 """The WebSocket v2 face: what a client may ask on a line, and how it is answered.
 
-One endpoint per role, as Kraken has one host per role: a public line carries market data, a private line the
-account's executions and balances. Every symbol is acknowledged on its own, then sends its snapshot. A line beats
-once a second when it has said nothing else since its first subscription.
+One endpoint per role, as Kraken has one host per role: a public line carries market data, a private line the account's
+executions, balances and trading methods (wstrade.py). Every symbol is acknowledged on its own, then sends its snapshot.
+A line beats once a second when it has said nothing else since its first subscription.
 """
 
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from . import level3
 from .audience import INSTRUMENT, Audience
 from .auth import Key
 from .balances import Balances
@@ -19,10 +21,13 @@ from .line import Line, LineKind, Topic
 from .tape import INTERVALS_MIN
 from .venue import Venue
 from .words import Refused
+from .wstrade import METHODS, Answer, failure
+from .wstraffic import WsTraffic
 
 DEPTHS = (10, 25, 100, 500, 1000)
 _PRIVATE = ("executions", "balances")
-_CHANNELS = ("ticker", "book", "trade", "ohlc", "instrument")
+_CHANNELS = ("ticker", "book", "trade", "ohlc", "instrument", "level3")
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)
 _TRY_LATER = 1013
 _HEARTBEAT = '{"channel":"heartbeat"}'
 _WRONG_HOST = {
@@ -40,6 +45,7 @@ class WsFace:
 
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
+        self._traffic = WsTraffic(venue, self._tell)
         self.audience = Audience(venue)
 
     def open(self, kind: LineKind, now: int) -> Line:
@@ -64,7 +70,7 @@ class WsFace:
             return
         line.last_heard = now
         try:
-            request = msgspec.json.decode(text)
+            request = _DECODER.decode(text)
             method, params = request["method"], request.get("params") or {}
             number = request.get("req_id")
             req_id = number if isinstance(number, int) and not isinstance(number, bool) else None
@@ -78,6 +84,11 @@ class WsFace:
             self._subscribe(line, params, req_id, now)
         elif method == "unsubscribe":
             self._unsubscribe(line, params, req_id, now)
+        elif isinstance(method, str) and method in METHODS:
+            if line.kind == "private":
+                self._traffic.take(line, method, params, req_id, now)
+            else:
+                self._answer(line, now, req_id, failure(method, _WRONG_HOST["public"]))
         else:
             error = f"Unsupported method: {method}"
             self._answer(line, now, req_id, {"error": error, "method": str(method), "success": False})
@@ -91,6 +102,8 @@ class WsFace:
             if channel == "balances":
                 self._follow_balances(line, params, req_id, now)
                 return
+            if channel == "level3":
+                self._redeem(line, channel, params, now)
             topics = self._topics(channel, params)
         except (Wrong, Refused) as wrong:
             self._answer(line, now, req_id, {"error": str(wrong), "method": "subscribe", "success": False})
@@ -105,12 +118,14 @@ class WsFace:
         channel = params.get("channel")
         if channel not in _PRIVATE and channel not in _CHANNELS:
             raise Wrong("Subscription name invalid")
-        if (channel in _PRIVATE) != (line.kind == "private"):
+        if (channel in (*_PRIVATE, "level3")) != (line.kind == "private"):
             raise Wrong(_WRONG_HOST[line.kind])
         return str(channel)
 
     def _topics(self, channel: str, params: dict[str, Any]) -> list[Topic]:
         if channel == "instrument":
+            if params.get("execution_venue", "international") != "international":
+                raise Wrong("Execution venue not supported")
             return [INSTRUMENT]
         detail = _detail(channel, params)
         symbols = params.get("symbol")
@@ -128,7 +143,7 @@ class WsFace:
         if error:
             self._fail(line, topic.symbol, error, req_id, now)
             return False
-        self.audience.follow(line, topic)
+        self.audience.follow(line, topic, now)
         result = {"channel": topic.channel, **_echo(topic), "snapshot": snapshot}
         if topic is INSTRUMENT:
             result["warnings"] = ["tick_size is deprecated, use price_increment"]
@@ -210,8 +225,11 @@ class WsFace:
         self._answer(line, now, req_id, refused | ({"symbol": symbol} if symbol else {}))
 
     def _answer(self, line: Line, now: int, req_id: int | None, answer: dict[str, Any]) -> None:
+        self._tell(line, answer, req_id, line.last_heard, now)
+
+    def _tell(self, line: Line, answer: Answer, req_id: int | None, heard: int, now: int) -> None:
         dial = self._venue.dial
-        times = {"time_in": stamp(dial.reads(line.last_heard)), "time_out": stamp(dial.reads(now))}
+        times = {"time_in": stamp(dial.reads(heard)), "time_out": stamp(dial.reads(now))}
         echo = {} if req_id is None else {"req_id": req_id}
         self.audience.tell(line, msgspec.json.encode(answer | echo | times).decode(), now)
 
@@ -226,16 +244,17 @@ class WsFace:
 
 
 def _echo(topic: Topic) -> dict[str, Any]:
-    names = {"book": "depth", "ticker": "event_trigger", "ohlc": "interval"}
+    names = {"book": "depth", "level3": "depth", "ticker": "event_trigger", "ohlc": "interval"}
     detail = {names[topic.channel]: topic.detail} if topic.channel in names else {}
     return detail | ({"symbol": topic.symbol} if topic.symbol else {})
 
 
 def _detail(channel: str, params: dict[str, Any]) -> int | str:
     match channel:
-        case "book":
-            depth = params.get("depth", DEPTHS[0])
-            if depth not in DEPTHS:
+        case "book" | "level3":
+            allowed = DEPTHS if channel == "book" else level3.DEPTHS
+            depth = params.get("depth", allowed[0])
+            if depth not in allowed:
                 raise Wrong("Subscription depth not supported")
             return int(depth)
         case "ticker":

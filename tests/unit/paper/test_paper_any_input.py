@@ -40,9 +40,34 @@ NAMES = [
     "interval",
     "asset",
     "info",
+    "close",
+    "close[ordertype]",
     "close[price]",
+    "close[price2]",
+    "displayvol",
+    "trigger",
+    "reduce_only",
+    "order_qty",
+    "limit_price",
+    "trigger_price",
+    "display_qty",
+    "post_only",
+    "order_id",
+    "orders",
+    "cl_ord_ids",
+    "timeout",
 ]
 PIECES = ["XBTUSD", "buy", "limit", "0.1", "95000", "+5%", "#1", "0", "-1", "", "true", "None", "1e30", "1e-30", "NaN"]
+PIECES += [
+    "iceberg",
+    "stop-loss",
+    "take-profit-limit",
+    "trailing-stop",
+    "trailing-stop-limit",
+    "settle-position",
+    "index",
+]
+PIECES += ["2", "+60", "post", "viqc", "fcib", "IOC", "FOK", "GTD"]
 VALUES = st.one_of(st.sampled_from(PIECES), st.text(max_size=12), st.integers().map(str))
 FIELDS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=9)
 JSON = st.recursive(

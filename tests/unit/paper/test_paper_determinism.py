@@ -30,6 +30,15 @@ MISHAPS = (
     {"kind": "checksum_wrong", "rate": 0.1},
 )
 
+ORDERS = (
+    {"ordertype": "trailing-stop", "price": "+0.01%"},
+    {"ordertype": "stop-loss", "price": "#0.02%", "trigger": "index"},
+    {"ordertype": "take-profit-limit", "price": "#0.02%", "price2": "#0.01%"},
+    {"ordertype": "iceberg", "price": "#0.01%", "displayvol": "0.002"},
+    {"ordertype": "limit", "price": "#1%", "starttm": "+3"},
+    {"ordertype": "market", "close[ordertype]": "trailing-stop-limit", "close[price]": "+0.02%", "close[price2]": "+0"},
+)
+
 
 def digest(seed=7):
     """Trade and watch for a quarter of a minute; returns a hash over every byte the exchange said."""
@@ -43,10 +52,15 @@ def digest(seed=7):
         side = "buy" if second % 2 else "sell"
         order = {"type": side, "pair": "XBTUSD", "ordertype": "market", "volume": "0.05", "oflags": "fcib,nompp"}
         said.update(bench.ticket("AddOrder", order).outcome.body)
+        change = ORDERS[second % len(ORDERS)]
+        placed = bench.private("AddOrder", **({"type": side, "pair": "XBTUSD", "volume": "0.01"} | change))
+        said.update(repr(placed).encode())
+        amended = {"txid": placed["result"]["txid"][0], "order_qty": "0.008"}
+        said.update(bench.ticket("AmendOrder", amended).outcome.body)
         said.update(bench.ticket("ClosedOrders", {"trades": "1"}).outcome.body)
         for socket in (public, private):
             said.update("\n".join(socket.texts()).encode())
-    for method in ("OpenOrders", "TradesHistory", "GetApiKeyInfo", "GetWebSocketsToken", "BalanceEx"):
+    for method in ("OpenOrders", "CancelAll", "TradesHistory", "GetApiKeyInfo", "GetWebSocketsToken", "BalanceEx"):
         said.update(bench.ticket(method).outcome.body)
     return said.hexdigest()
 

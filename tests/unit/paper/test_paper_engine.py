@@ -225,11 +225,22 @@ def test_fees_fall_with_volume(bench):
     assert ("40.00000", "35.00000") == (first["fee"], second["fee"])
 
 
+def test_fee_never_exceeds_what_was_held(bench):
+    """An order is not charged a higher tier than the one it was held for, should the volume have rolled off meanwhile."""
+    bench.book(bids=[("9000.0", "9")], asks=[("10000.0", "9")])
+    bench.order(ordertype="market", volume="2")
+    txid = bench.order(price="9500", volume="1", oflags="post")
+    bench.wait(31 * 86_400)
+    bench.take("sell", "1")
+    assert "19.00000" == bench.state(txid)["fee"]
+    bench.venue.engine.prove()
+
+
 def test_fee_volume_is_in_dollars(bench):
     """Volume in another quote is counted in dollars: one ETH for bitcoin is worth thousands."""
     bench.book(bids=[("0.034000", "90")], asks=[("0.035000", "90")], symbol="ETH/BTC")
     bench.order(pair="ETHXBT", ordertype="market", volume="4")
-    assert 13_000 < bench.venue.engine.volume_usd < 14_000
+    assert 13_000 < bench.venue.turnover.usd(bench.now) < 14_000
 
 
 def test_client_id_is_unique_among_open_orders_only(ladder):

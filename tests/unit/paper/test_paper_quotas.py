@@ -4,6 +4,7 @@ import pytest
 
 from execsvc.paper.limits import points
 from execsvc.paper.mishap import Fault
+from execsvc.paper.restface import PRIVATE
 from tests.unit.paper.paperbench import START, Bench, read
 
 CALL_RATE, ORDER_RATE = "EAPI:Rate limit exceeded", "EOrder:Rate limit exceeded"
@@ -45,6 +46,17 @@ def test_one_call_too_many(tier, most):
 def test_trade_history_costs_two(bench):
     """Ten calls for trades fill a counter of twenty."""
     assert [(11, CALL_RATE)] == refusals(bench, "TradesHistory", 11)
+
+
+FREE = {"AddOrder", "AddOrderBatch", "AmendOrder", "EditOrder", "CancelOrder", "CancelOrderBatch"}
+DOUBLE = {"Ledgers", "QueryLedgers", "TradesHistory"}
+
+
+@pytest.mark.parametrize("method", sorted(PRIVATE))
+def test_what_each_call_charges(bench, method):
+    """Every private call charges its key as Kraken says, whether or not its arguments are any good."""
+    bench.private(method)
+    assert str(0 if method in FREE else 2 if method in DOUBLE else 1) == call_level(bench)
 
 
 def test_no_limit_where_none_is_wanted():

@@ -59,6 +59,7 @@ def test_time_is_said_twice(bench):
         ("XXBTZUSD", "XXBTZUSD"),
         ("XBTUSD", "XXBTZUSD"),
         ("xbtusd", "XXBTZUSD"),
+        ("BTCUSD", "XXBTZUSD"),
         ("XBT/USD", "XBT/USD"),
         ("BTC/USD", "BTC/USD"),
     ],
@@ -72,7 +73,7 @@ def test_names_of_pairs(live, method, asked, key):
 @pytest.mark.parametrize("method", ["AssetPairs", "Ticker", "Depth", "OHLC", "Trades", "Spread"])
 def test_unknown_pair(bench, method):
     """A pair that is not listed is named unknown by every call; surgery on names finds nothing."""
-    for name in ("FOOBAR", "BTCUSD", "XBT-USD"):
+    for name in ("FOOBAR", "XXBTUSD", "XBT-USD"):
         assert ["EQuery:Unknown asset pair"] == bench.public(method, pair=name)["error"]
 
 
@@ -94,6 +95,14 @@ def test_pair_is_required(bench, method):
         ("OHLC", {"pair": "XBTUSD", "since": "yesterday"}, "EGeneral:Invalid arguments:since"),
         ("AssetPairs", {"info": "gossip"}, "EGeneral:Invalid arguments:info"),
         ("Nonsense", {}, "EGeneral:Unknown method"),
+        ("Assets", {"aclass": "gold"}, "EGeneral:Invalid arguments:aclass"),
+        ("AssetPairs", {"aclass_base": "gold"}, "EGeneral:Invalid arguments:aclass_base"),
+        ("AssetPairs", {"execution_venue": "moon"}, "EGeneral:Invalid arguments:execution_venue"),
+        ("AssetPairs", {"country_code": "Germany"}, "EGeneral:Invalid arguments:country_code"),
+        ("Ticker", {"asset_class": "gold"}, "EGeneral:Invalid arguments:asset_class"),
+        ("Ticker", {"asset_class": "tokenized_asset", "pair": "XBTUSD"}, "EQuery:Unknown asset pair"),
+        ("GroupedBook", {"pair": "XBTUSD", "grouping": "7"}, "EGeneral:Invalid arguments:grouping"),
+        ("GroupedBook", {"pair": "XBTUSD", "depth": "7"}, "EGeneral:Invalid arguments:depth"),
     ],
 )
 def test_refusals(bench, method, params, error):
@@ -118,20 +127,24 @@ def test_client_without_user_agent_is_turned_away(bench):
 
 
 def test_every_pair_is_complete(bench):
-    """Fees run from 0.25/0.40 % down, ids, altnames and wsnames differ as Kraken's do, and nothing is missing."""
+    """Each pair has one of the three fee schedules, ids, altnames and wsnames differ as Kraken's do, nothing is missing."""
     live = Bench().public("AssetPairs")["result"]
-    assert 12 == len(live)
+    assert 13 == len(live)
     assert ("XBTUSD", "XBT/USD", "XXBT", "ZUSD") == tuple(
         live["XXBTZUSD"][name] for name in ("altname", "wsname", "base", "quote")
     )
     for pair in live.values():
-        assert ([0, 0.4], [0, 0.25]) == (pair["fees"][0], pair["fees_maker"][0])
+        assert (pair["fees"][0][1], pair["fees_maker"][0][1]) in ((0.4, 0.25), (0.4, 0.23), (0.2, 0.2))
         assert Decimal(pair["tick_size"]) == Decimal(1).scaleb(-pair["pair_decimals"])
 
 
 @pytest.mark.parametrize(
     ("info", "names"),
-    [("leverage", {"leverage_buy", "leverage_sell"}), ("margin", {"margin_call", "margin_stop"})],
+    [
+        ("leverage", {"leverage_buy", "leverage_sell"}),
+        ("fees", {"fees", "fees_maker", "fee_volume_currency"}),
+        ("margin", {"margin_call", "margin_stop"}),
+    ],
 )
 def test_part_of_a_pair(bench, info, names):
     """With info only that part of the entry is answered."""
@@ -333,3 +346,59 @@ def test_market_status_is_shown(bench):
     assert "post_only" == bench.public("AssetPairs", pair="XBTUSD")["result"]["XXBTZUSD"]["status"]
     assert "maintenance" == bench.public("SystemStatus")["result"]["status"]
     assert ["EService:Unavailable"] == bench.private("Balance")["error"]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "found"),
+    [
+        ("Assets", {"asset": "all"}, 11),
+        ("Assets", {"aclass": "currency"}, 11),
+        ("Assets", {"aclass": "tokenized_asset"}, 0),
+        ("AssetPairs", {"aclass_base": "currency"}, 3),
+        ("AssetPairs", {"aclass_base": "tokenized_asset"}, 0),
+        ("AssetPairs", {"execution_venue": "international,bitnomial_exchange"}, 3),
+        ("AssetPairs", {"execution_venue": "bitnomial_exchange"}, 0),
+        ("AssetPairs", {"country_code": "DE"}, 3),
+        ("Ticker", {}, 3),
+        ("Ticker", {"asset_class": "currency"}, 3),
+        ("Ticker", {"asset_class": "tokenized_asset"}, 0),
+    ],
+    ids=str,
+)
+def test_filters_by_class_and_venue(bench, method, params, found):
+    """There are currencies on one venue only: filters for those find all, for others nothing."""
+    assert found == len(bench.public(method, **params)["result"])
+
+
+def test_grouped_book_rounds_to_the_worse_price(bench):
+    """Levels are put together by so many ticks: bids at the price below, asks at the one above."""
+    bench.book(
+        bids=[("100.4", "1"), ("100.1", "2"), ("100.0", "4"), ("99.9", "8")],
+        asks=[("100.5", "1"), ("101.0", "2"), ("101.1", "4")],
+    )
+    expected = {
+        "pair": "XXBTZUSD",
+        "grouping": 10,
+        "bids": [
+            {"price": "100.00000", "qty": "7.00000000"},
+            {"price": "99.00000", "qty": "8.00000000"},
+        ],
+        "asks": [
+            {"price": "101.00000", "qty": "3.00000000"},
+            {"price": "102.00000", "qty": "4.00000000"},
+        ],
+    }
+    assert expected == bench.public("GroupedBook", pair="XBTUSD", grouping=10, depth=10)["result"]
+
+
+@pytest.mark.parametrize(("grouping", "depth"), [(1, 10), (5, 25), (1000, 10)])
+def test_grouped_book_loses_nothing(live, grouping, depth):
+    """The groups are distinct, best first, no more than asked for, and each holds what the book has in it."""
+    answer = live.public("GroupedBook", pair="XBTUSD", grouping=grouping, depth=depth)["result"]
+    book = live.public("Depth", pair="XBTUSD", count=500)["result"]["XXBTZUSD"]
+    for side, sign in (("asks", 1), ("bids", -1)):
+        rows = [(Decimal(row["price"]), Decimal(row["qty"])) for row in answer[side]]
+        assert 1 <= len(rows) <= depth
+        assert all((later[0] - earlier[0]) * sign > 0 for earlier, later in pairwise(rows))
+        there = sum(Decimal(qty) for price, qty, _ in book[side] if (Decimal(price) - rows[-1][0]) * sign <= 0)
+        assert abs(there - sum(qty for _, qty in rows)) < Decimal("0.1")  # Depth tells three decimals

@@ -272,3 +272,46 @@ def test_oldest_ended_orders_are_forgotten():
     assert [kept] == list(bench.ok("OpenOrders")["open"])
     assert 5 >= bench.ok("ClosedOrders")["count"]
     assert bench.ok("ClosedOrders")["count"] == bench.ok("TradesHistory")["count"]
+
+
+def test_query_trades(traded):
+    """QueryTrades answers fills by id, in the order asked for, as TradesHistory does; unknown ids are left out."""
+    rows = traded.ok("TradesHistory")["trades"]
+    ids = list(reversed(rows))
+    answer = traded.ok("QueryTrades", txid=",".join([*ids, "TAAAAA-AAAAA-AAAAAA"]))
+    assert {name: rows[name] for name in ids} == answer
+    assert ids == list(answer)
+
+
+@pytest.mark.parametrize(
+    ("txid", "error"),
+    [
+        ("", "EGeneral:Invalid arguments:txid"),
+        (",".join(["TAAAAA-AAAAA-AAAAAA"] * 21), "EGeneral:Invalid arguments:txid"),
+        ("nonsense", "EOrder:Invalid order"),
+    ],
+    ids=["none", "too many", "malformed"],
+)
+def test_query_trades_refuses(traded, txid, error):
+    """No id, more than twenty, or a malformed one is an error."""
+    assert error == traded.error("QueryTrades", txid=txid)
+
+
+def test_query_trades_lags_with_the_index():
+    """A fill the lagging index does not show yet is not found by its id either."""
+    bench = lagging()
+    bench.book(bids=[("90000.0", "1")], asks=[("90001.0", "1")])
+    bench.order(ordertype="market", volume="0.1")
+    trade_id = next(iter(bench.venue.orders.trades))
+    assert {} == bench.ok("QueryTrades", txid=trade_id)
+    bench.wait(2)
+    assert [trade_id] == list(bench.ok("QueryTrades", txid=trade_id))
+
+
+@pytest.mark.parametrize("method", ["ClosedOrders", "TradesHistory", "QueryOrders"])
+def test_consolidate_taker_is_a_flag(traded, method):
+    """consolidate_taker is read as a flag, and changes nothing where no two fills share a price."""
+    common = {"txid": traded.ids[2], "trades": "true"}
+    assert traded.ok(method, **common) == traded.ok(method, consolidate_taker="true", **common)
+    assert traded.ok(method, **common) == traded.ok(method, consolidate_taker="False", **common)
+    assert "EGeneral:Invalid arguments:consolidate_taker" == traded.error(method, consolidate_taker="x", **common)

@@ -27,7 +27,7 @@ async def test_encoded_brackets_and_pluses_reach_the_exchange(trader):
     """What was percent-encoded arrives as it was signed: the plus of a relative price, the brackets of a close."""
     order = {"pair": "XBTUSD", "type": "sell", "ordertype": "limit", "volume": "0.1", "price": "+5%"}
     assert [] == (await trader.call("AddOrder", **order))["error"]
-    refused = await trader.call("AddOrder", **order, **{"close[ordertype]": "limit"})
+    refused = await trader.call("AddOrder", **order, **{"close[ordertype]": "sparkle"})
     assert ["EGeneral:Invalid arguments:close[ordertype]"] == refused["error"]
 
 
@@ -65,10 +65,11 @@ async def test_heartbeat_on_the_wire(server, http, trader):
         assert 0.8 < time.monotonic() - began < 2.0
 
 
-async def test_executions_on_the_wire(server, http, trader):
-    """A private line tells an order's life to whoever brings a token."""
+@pytest.mark.parametrize("path", ["/v2/auth", "/auth/v2"])
+async def test_executions_on_the_wire(server, http, trader, path):
+    """A private line tells an order's life to whoever brings a token, under either of its paths."""
     token = (await trader.call("GetWebSocketsToken"))["result"]["token"]
-    async with http.ws_connect(server.ws_auth_url) as socket:
+    async with http.ws_connect(server.rest_url.replace("http", "ws") + path) as socket:
         await socket.send_json({"method": "subscribe", "params": {"channel": "executions", "token": token}})
         await receive(socket, lambda frame: frame.get("type") == "snapshot")
         await trader.call("AddOrder", pair="XBTUSD", type="buy", ordertype="market", volume="0.01", cl_ord_id="wire")
