@@ -6,6 +6,7 @@ JSON. Everything public is here; modules with an underscore are not.
 
 from execsvc_client import raw
 from execsvc_client._account import AccountHealth, Balance, Grant, LaneHealth, ModeEntry, ServerInfo, VenueStatus
+from execsvc_client._amends import Amended, AmendInDoubt, AmendOptions
 from execsvc_client._amounts import Number
 from execsvc_client._chance import new_client_order_id
 from execsvc_client._client import Client
@@ -16,15 +17,19 @@ from execsvc_client._enums import (
     CallClass,
     CounterKind,
     FeedState,
+    FeePreference,
     GapReason,
     InstrumentStatus,
     OrderScope,
     OrderStatus,
     Reason,
+    ScopeLike,
+    SelfTradePrevention,
     Side,
     TimeInForce,
     TimelineKind,
     TradingMode,
+    TriggerReference,
     VenueMode,
 )
 from execsvc_client._errors import (
@@ -67,25 +72,55 @@ from execsvc_client._events import (
     TradeEvent,
     TradeUpdate,
 )
-from execsvc_client._limits import Breach, CallerLimit, Capacity, CapacityQuery, Counter, Limits, Preview, RiskCheck
+from execsvc_client._limits import (
+    Breach,
+    CallerLimit,
+    Capacity,
+    CapacityQuery,
+    Counter,
+    FeeEstimate,
+    Limits,
+    Preview,
+    RiskCheck,
+)
+from execsvc_client._many import BatchRow, CancelRow, Cleared, NewOrder, Switch
 from execsvc_client._market import Asset, Book, Candle, Instrument, Level, Ticker, Trade
 from execsvc_client._orders import AssetAmount, Fill, Order, Placed, Times
-from execsvc_client._requests import OrderLike, OrderOptions, SideLike, TimeInForceLike
+from execsvc_client._requests import OrderLike, OrderOptions
+from execsvc_client._session import SessionEvent
+from execsvc_client._session_calls import OrderSession
 from execsvc_client._settings import DEFAULT_TARGET, __version__
+from execsvc_client._specs import (
+    WHOLE_POSITION,
+    Close,
+    FeePreferenceLike,
+    Quote,
+    SelfTradePreventionLike,
+    SideLike,
+    Size,
+    TimeInForceLike,
+    TriggerReferenceLike,
+)
+from execsvc_client._statements import FeeRate, FeeRates, LedgerEntry, Margin, Position
 from execsvc_client._story import Story, TimelineEvent
 from execsvc_client._sync import SyncClient
+from execsvc_client._sync_session import SyncOrderSession
 
 __all__ = [
-    "DEFAULT_TARGET", "AccountHealth", "Asset", "AssetAmount", "AssetStatus", "Balance", "BalanceEvent",
-    "BalanceSnapshot", "BalanceUpdate", "Book", "BookView", "Breach", "BreakerState", "CallClass", "CallerLimit",
-    "Candle", "CandleEvent", "CandleSnapshot", "CandleUpdate", "Capacity", "CapacityQuery", "Client", "Conflict",
-    "Connected", "Counter", "CounterKind", "Disconnected", "ExecsvcError", "Facts", "FeedState", "Fill", "FillUpdate",
-    "Gap", "GapReason", "Grant", "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus", "InvalidRequest",
-    "LaneHealth", "Level", "Limits", "LiveRefused", "ModeEntry", "ModeUpdate", "NotAllowed", "NotFound", "NotOffered",
+    "DEFAULT_TARGET", "WHOLE_POSITION", "AccountHealth", "AmendInDoubt", "AmendOptions", "Amended", "Asset",
+    "AssetAmount", "AssetStatus", "Balance", "BalanceEvent", "BalanceSnapshot", "BalanceUpdate", "BatchRow", "Book",
+    "BookView", "Breach", "BreakerState", "CallClass", "CallerLimit", "CancelRow", "Candle", "CandleEvent",
+    "CandleSnapshot", "CandleUpdate", "Capacity", "CapacityQuery", "Cleared", "Client", "Close", "Conflict",
+    "Connected", "Counter", "CounterKind", "Disconnected", "ExecsvcError", "Facts", "FeeEstimate", "FeePreference",
+    "FeePreferenceLike", "FeeRate", "FeeRates", "FeedState", "Fill", "FillUpdate", "Gap", "GapReason", "Grant",
+    "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus", "InvalidRequest", "LaneHealth", "LedgerEntry", "Level",
+    "Limits", "LiveRefused", "Margin", "ModeEntry", "ModeUpdate", "NewOrder", "NotAllowed", "NotFound", "NotOffered",
     "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions", "OrderScope",
-    "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Preview", "Reason", "Refused", "RiskCheck",
-    "ServerFault", "ServerInfo", "Side", "SideLike", "StateChanged", "Story", "SyncClient", "Throttled", "Ticker",
-    "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times", "Trade",
-    "TradeEvent", "TradeUpdate", "TradingMode", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
+    "OrderSession", "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Position", "Preview", "Quote", "Reason",
+    "Refused", "RiskCheck", "ScopeLike", "SelfTradePrevention", "SelfTradePreventionLike", "ServerFault", "ServerInfo",
+    "SessionEvent", "Side", "SideLike", "Size", "StateChanged", "Story", "Switch", "SyncClient", "SyncOrderSession",
+    "Throttled", "Ticker", "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent",
+    "TimelineKind", "Times", "Trade", "TradeEvent", "TradeUpdate", "TradingMode", "TriggerReference",
+    "TriggerReferenceLike", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
     "new_client_order_id", "raw",
 ]  # fmt: skip

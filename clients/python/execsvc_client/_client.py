@@ -28,12 +28,13 @@ from execsvc_client._account import (
     read_server_info,
     read_venue_status,
 )
+from execsvc_client._amend_calls import AmendsOrders
 from execsvc_client._amounts import Number
-from execsvc_client._doubt import RESOLVE_TIMEOUT, InDoubt
-from execsvc_client._enums import FeedState, OrderScope, OrderStatus
-from execsvc_client._errors import ExecsvcError
+from execsvc_client._doubt import RESOLVE_TIMEOUT, InDoubt, told
+from execsvc_client._enums import FeedState, OrderStatus, ScopeLike
 from execsvc_client._limits import CapacityQuery, Limits, Preview, read_limits, read_preview
 from execsvc_client._link import Link
+from execsvc_client._many_calls import ManyOrders
 from execsvc_client._market import (
     Asset,
     Book,
@@ -48,16 +49,19 @@ from execsvc_client._market import (
     read_ticker,
     read_trade,
 )
-from execsvc_client._orders import Fill, Order, Placed, fate, read_fill, read_order
+from execsvc_client._orders import Fill, Order, Placed, read_fill, read_order
 from execsvc_client._paging import LARGEST_PAGE, PAGE, pages
-from execsvc_client._requests import OrderLike, OrderOptions, SideLike
+from execsvc_client._requests import OrderLike, OrderOptions
+from execsvc_client._session_calls import Sessions
 from execsvc_client._settings import DEFAULT_TARGET, Settings, from_environment
 from execsvc_client._settling import still_open
+from execsvc_client._specs import SideLike, Size
+from execsvc_client._statement_calls import Statements
 from execsvc_client._story import Story, read_story
 from execsvc_client._streams import Streams
 
 
-class Client(Streams):
+class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions):
     """A caller of one gateway, on one event loop; use it as `async with Client() as client:`.
 
     target       host:port or unix:path
@@ -122,12 +126,14 @@ class Client(Streams):
         symbol: str,
         side: SideLike,
         *,
-        quantity: Number,
+        quantity: Size,
         limit_price: Number | None = None,
         market: bool = False,
         **options: Unpack[OrderOptions],
     ) -> Placed | InDoubt[Awaitable[Placed]]:
         """Place one order, at most once. `quantity` in base units, `limit_price` in quote units, or market=True.
+
+        For the other types and options see OrderOptions; for other sizes Quote and WHOLE_POSITION.
 
         Gives Placed, or InDoubt when the time ran out before the exchange's answer came: await its resolve(). Raises
         OutcomeUnknown when not even the gateway answered; the other errors all mean that nothing was placed.
@@ -139,20 +145,13 @@ class Client(Streams):
         answer = await self.link.call(
             methods.PLACE_ORDER, request, timeout=options.get("timeout"), client_order_id=request.client_order_id
         )
-        order = read_order(answer.order)
-        match fate(order):
-            case Placed():
-                return Placed(order, answer.replayed, tuple(answer.warnings))
-            case ExecsvcError() as refusal:
-                raise refusal
-            case None:
-                return InDoubt(request.client_order_id, order, self.resolve)
+        return told(answer, self.resolve)
 
     async def buy(
         self,
         symbol: str,
         *,
-        quantity: Number,
+        quantity: Size,
         limit_price: Number | None = None,
         market: bool = False,
         **options: Unpack[OrderOptions],
@@ -164,7 +163,7 @@ class Client(Streams):
         self,
         symbol: str,
         *,
-        quantity: Number,
+        quantity: Size,
         limit_price: Number | None = None,
         market: bool = False,
         **options: Unpack[OrderOptions],
@@ -177,12 +176,16 @@ class Client(Streams):
         symbol: str,
         side: SideLike,
         *,
-        quantity: Number,
+        quantity: Size,
         limit_price: Number | None = None,
         market: bool = False,
+        ask_venue: bool = False,
         **options: Unpack[OrderOptions],
     ) -> Preview:
-        """What place() would say to the same arguments: the rounded order, rules, limits, counter. Places nothing."""
+        """What place() would say to the same arguments: the rounded order, rules, limits, counter. Places nothing.
+
+        ask_venue: Kraken is asked to judge the rounded order too; it places nothing either.
+        """
         request = requests.preview_order(
             self.link.settings.account,
             symbol,
@@ -190,6 +193,7 @@ class Client(Streams):
             quantity=quantity,
             limit_price=limit_price,
             market=market,
+            ask_venue=ask_venue,
             options=options,
         )
         return read_preview(await self.link.call(methods.PREVIEW_ORDER, request, timeout=options.get("timeout")))
@@ -242,12 +246,16 @@ class Client(Streams):
         symbol: str = "",
         *,
         statuses: Iterable[OrderStatus] = (),
-        scope: OrderScope = OrderScope.OWN,
+        scope: ScopeLike = "own",
         since: datetime | None = None,
         until: datetime | None = None,
         page_size: int = PAGE,
     ) -> AsyncIterator[Order]:
-        """Orders from the journal, newest first, asked for page by page; `since` inclusive, `until` exclusive."""
+        """Orders from the journal, newest first, asked for page by page; `since` inclusive, `until` exclusive.
+
+        Scope "all_callers" has everybody's who uses the gateway, "account" those too that were placed by hand or elsewhere
+        (both need the permission account).
+        """
         request = requests.list_orders(
             self.link.settings.account,
             symbol=symbol,

@@ -8,7 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar
 
-from execsvc_client._orders import Order
+from execsvc_api.v1 import order_service_pb2 as orders_pb
+
+from execsvc_client._errors import ExecsvcError
+from execsvc_client._orders import Order, Placed, fate, read_order
 
 R = TypeVar("R")
 
@@ -49,3 +52,15 @@ class InDoubt(Generic[R]):
 
 
 _ORDER_FIELDS = frozenset({"order", *(each.name for each in fields(Order))}) - {"client_order_id"}
+
+
+def told(answer: orders_pb.PlaceOrderResponse, resolve: Callable[[str, float], R]) -> Placed | InDoubt[R]:
+    """What an answer to a placement means. Raises the refusal, where that is what it says."""
+    order = read_order(answer.order)
+    match fate(order):
+        case Placed():
+            return Placed(order, answer.replayed, tuple(answer.warnings))
+        case ExecsvcError() as refusal:
+            raise refusal
+        case None:
+            return InDoubt(order.client_order_id, order, resolve)

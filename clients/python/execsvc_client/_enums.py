@@ -5,7 +5,7 @@ UNKNOWN_<number>: compare with `==`, and give every `match` an else branch.
 """
 
 from enum import IntEnum, StrEnum
-from typing import Self
+from typing import Literal, Self, TypeAlias
 
 
 class Open(IntEnum):
@@ -36,13 +36,38 @@ class Side(Open):
 
 
 class TimeInForce(Open):
-    """How long an order may rest. UNSPECIFIED is GTC; FOK and GTD are not offered by place() yet."""
+    """How long an order may rest. UNSPECIFIED is GTC."""
 
     UNSPECIFIED = 0
     GTC = 1
     IOC = 2
     FOK = 3
     GTD = 4
+
+
+class TriggerReference(Open):
+    """The price that fires a trigger. UNSPECIFIED is LAST."""
+
+    UNSPECIFIED = 0
+    LAST = 1
+    INDEX = 2
+
+
+class SelfTradePrevention(Open):
+    """What gives way when an order would trade against one of the same account. UNSPECIFIED is CANCEL_NEWEST."""
+
+    UNSPECIFIED = 0
+    CANCEL_NEWEST = 1
+    CANCEL_OLDEST = 2
+    CANCEL_BOTH = 3
+
+
+class FeePreference(Open):
+    """The asset in which fees are taken. UNSPECIFIED is QUOTE."""
+
+    UNSPECIFIED = 0
+    BASE = 1
+    QUOTE = 2
 
 
 class OrderStatus(Open):
@@ -62,12 +87,25 @@ class OrderStatus(Open):
 
 
 class OrderScope(Open):
-    """Whose orders. UNSPECIFIED is OWN."""
+    """Whose orders. UNSPECIFIED is OWN; ACCOUNT has those too that were not placed through the gateway."""
 
     UNSPECIFIED = 0
     OWN = 1
     ALL_CALLERS = 2
     ACCOUNT = 3
+
+
+ScopeLike: TypeAlias = OrderScope | Literal["own", "all_callers", "account"]
+
+
+def scope_of(given: ScopeLike) -> OrderScope:
+    """The scope that is meant. Raises ValueError for another word."""
+    if isinstance(given, OrderScope):
+        return given
+    words = {"own": OrderScope.OWN, "all_callers": OrderScope.ALL_CALLERS, "account": OrderScope.ACCOUNT}
+    if given not in words:
+        raise ValueError(f"scope is {given!r}: one of {', '.join(words)}")
+    return words[given]
 
 
 class TimelineKind(Open):

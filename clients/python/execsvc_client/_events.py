@@ -124,10 +124,14 @@ class BalanceUpdate:
 
 @dataclass(frozen=True)
 class OpenOrders:
-    """Every order in scope that is not terminal: what is held and not in it has ended meanwhile."""
+    """Every order in scope that is not terminal: what is held and not in it has ended meanwhile.
+
+    `state`, here and in the other news of orders: that of the private feed when this was sent.
+    """
 
     orders: tuple[Order, ...]
     resume_token: str
+    state: FeedState = FeedState.UNSPECIFIED
 
 
 @dataclass(frozen=True)
@@ -136,6 +140,7 @@ class OrderUpdate:
 
     order: Order
     resume_token: str
+    state: FeedState = FeedState.UNSPECIFIED
 
 
 @dataclass(frozen=True)
@@ -144,6 +149,7 @@ class FillUpdate:
 
     fill: Fill
     resume_token: str
+    state: FeedState = FeedState.UNSPECIFIED
 
 
 @dataclass(frozen=True)
@@ -152,6 +158,7 @@ class ModeUpdate:
 
     entry: ModeEntry
     resume_token: str
+    state: FeedState = FeedState.UNSPECIFIED
 
 
 @dataclass(frozen=True)

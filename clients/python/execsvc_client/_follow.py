@@ -48,7 +48,7 @@ class Follower(Protocol[Q_co, A_contra, E_co]):
 
 
 class Pulse:
-    """The feed's state as heartbeats tell it: reports each change once."""
+    """The feed's state as heartbeats and other messages tell it: reports each change once."""
 
     def __init__(self) -> None:
         self.seen: StateChanged | None = None
@@ -60,6 +60,14 @@ class Pulse:
             return None
         self.seen = now
         return now
+
+    def told(self, meta: common_pb2.StreamMeta, symbols: tuple[str, ...]) -> StateChanged | None:
+        """The new state, where another message is the first to say it; `symbols` are those of the stream."""
+        state = FeedState(meta.feed_state)
+        if state is FeedState.UNSPECIFIED or (self.seen is not None and self.seen.state is state):
+            return None
+        self.seen = StateChanged(state, () if state is FeedState.LIVE else symbols)
+        return self.seen
 
 
 class FeedFollower(ABC, Generic[E_co]):

@@ -11,7 +11,9 @@ from decimal import Decimal
 from execsvc_api.v1 import account_service_pb2, limits_pb2, order_pb2, order_service_pb2
 
 from execsvc_client._amounts import known, seconds, when
+from execsvc_client._decode import facts_inside
 from execsvc_client._enums import CallClass, CounterKind
+from execsvc_client._errors import Facts
 
 
 @dataclass(frozen=True)
@@ -102,26 +104,42 @@ class RiskCheck:
 
 
 @dataclass(frozen=True)
+class FeeEstimate:
+    """Rates as fractions, and the fees of the order filled whole, in units of `asset`; None without a price."""
+
+    asset: str
+    maker_rate: Decimal
+    taker_rate: Decimal
+    maker_fee: Decimal | None
+    taker_fee: Decimal | None
+
+
+@dataclass(frozen=True)
 class Preview:
     """What placing would say. `placeable`: the order with the rounded quantity and price would be sent now.
 
-    `wait`: seconds until Kraken's counter lets it go, None never; `notional` and `reference_price` are None without a price.
+    `wait`: seconds until Kraken's counter lets it go, None never; `notional` and `reference_price` are None without a price,
+    `quantity` is None for an order sized otherwise. `fees` is None where the account's rates are not known now.
+    venue_error: what Kraken has against it, where it was asked.
     """
 
     account: str
     placeable: bool
     symbol: str
-    quantity: Decimal
+    quantity: Decimal | None
     limit_price: Decimal | None
     breaches: tuple[Breach, ...]
     risk_allowed: bool
     risk_checks: tuple[RiskCheck, ...]
+    fees: FeeEstimate | None
     notional: Decimal | None
     reference_price: Decimal | None
     reference_time: datetime | None
     engine_cost: Decimal
     engine_counter: Counter
     wait: float | None
+    venue_asked: bool
+    venue_error: Facts | None
     rounded: order_pb2.OrderSpec = field(repr=False, compare=False)
     wire: order_service_pb2.PreviewOrderResponse = field(repr=False, compare=False)
 
@@ -159,8 +177,8 @@ def read_preview(wire: order_service_pb2.PreviewOrderResponse) -> Preview:
         account=wire.account,
         placeable=wire.placeable,
         symbol=spec.symbol,
-        quantity=Decimal(spec.base_quantity),
-        limit_price=known(spec.limit.limit_price),
+        quantity=known(spec.base_quantity),
+        limit_price=known(spec.limit.limit_price or spec.trigger.limit_price),
         breaches=tuple(
             Breach(each.field, each.reason, each.value, each.bound, each.message, each.fixed_by_rounding)
             for each in wire.breaches
@@ -170,14 +188,27 @@ def read_preview(wire: order_service_pb2.PreviewOrderResponse) -> Preview:
             RiskCheck(each.name, each.passed, known(each.value), known(each.limit), each.shadow, each.message)
             for each in wire.risk.checks
         ),
+        fees=_read_fees(wire.fees) if wire.HasField("fees") else None,
         notional=known(wire.notional),
         reference_price=known(wire.reference_price),
         reference_time=when(wire.reference_time, present=wire.HasField("reference_time")),
         engine_cost=Decimal(wire.engine_cost),
         engine_counter=_read_counter(wire.engine_counter),
         wait=wire.wait.ToTimedelta().total_seconds() if wire.HasField("wait") else None,
+        venue_asked=wire.venue_asked,
+        venue_error=facts_inside(wire.venue_error) if wire.HasField("venue_error") else None,
         rounded=spec,
         wire=wire,
+    )
+
+
+def _read_fees(wire: order_service_pb2.FeeEstimate) -> FeeEstimate:
+    return FeeEstimate(
+        asset=wire.asset,
+        maker_rate=Decimal(wire.maker_rate),
+        taker_rate=Decimal(wire.taker_rate),
+        maker_fee=known(wire.maker_fee),
+        taker_fee=known(wire.taker_fee),
     )
 
 

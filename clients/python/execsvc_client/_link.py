@@ -15,7 +15,7 @@ from execsvc_client._chance import Trace, current_trace, new_request_id
 from execsvc_client._decode import facts_of
 from execsvc_client._errors import ExecsvcError, Facts, error_of
 from execsvc_client._guard import Guard
-from execsvc_client._methods import GET_SERVER_INFO, A, Q, Stream, Unary
+from execsvc_client._methods import GET_SERVER_INFO, A, Q, Stream, TwoWay, Unary
 from execsvc_client._repeat import Attempts
 from execsvc_client._settings import Settings, channel_options, refuse_plaintext
 
@@ -134,6 +134,13 @@ class Link:
         )
         headers = aio.Metadata(*self.settings.headers(request_id, trace.parent))
         return self._kept(found(iter(requests), metadata=headers))
+
+    def open_both(self, method: TwoWay[Q, A], request_id: str, trace: Trace) -> "aio.StreamStreamCall[Q, A]":
+        """Start a stream in both directions, for its user to write to and read from."""
+        found: aio.StreamStreamMultiCallable[Q, A] = self._open_channel().stream_stream(
+            method.path, request_serializer=method.encode, response_deserializer=method.decode
+        )
+        return self._kept(found(metadata=aio.Metadata(*self.settings.headers(request_id, trace.parent))))
 
     def _kept(self, call: C) -> C:
         self._streams.add(call)

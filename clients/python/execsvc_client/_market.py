@@ -18,7 +18,10 @@ from execsvc_client._orders import Times, read_times
 
 @dataclass(frozen=True)
 class Ticker:
-    """Best prices and the last 24 hours of one pair, always absolute. None: that side of the book is empty."""
+    """Best prices and the last 24 hours of one pair, always absolute. None: that side of the book is empty.
+
+    `polled`: read over REST, not told by the stream; on a stream that is because it is away.
+    """
 
     symbol: str
     bid_price: Decimal | None
@@ -32,6 +35,7 @@ class Ticker:
     high_24h: Decimal | None
     change_24h: Decimal | None
     times: Times
+    polled: bool
     wire: market_data_pb2.Ticker = field(repr=False, compare=False)
 
 
@@ -92,7 +96,10 @@ class Candle:
 
 @dataclass(frozen=True)
 class Instrument:
-    """A pair and every rule an order must meet. `spellings` are all names that requests may use for it."""
+    """A pair and every rule an order must meet. `spellings` are all names that requests may use for it.
+
+    `has_index`: whether triggers may follow the index price. No leverage: no margin orders on that side.
+    """
 
     symbol: str
     base: str
@@ -102,6 +109,9 @@ class Instrument:
     quantity_increment: Decimal
     min_quantity: Decimal
     min_cost: Decimal | None
+    leverage_buy: tuple[int, ...]
+    leverage_sell: tuple[int, ...]
+    has_index: bool
     spellings: tuple[str, ...]
     wire: market_data_pb2.Instrument = field(repr=False, compare=False)
 
@@ -134,6 +144,7 @@ def read_ticker(wire: market_data_pb2.Ticker) -> Ticker:
         known(wire.high_24h),
         known(wire.change_24h),
         read_times(wire.times),
+        wire.polled,
         wire,
     )
 
@@ -199,6 +210,9 @@ def read_instrument(wire: market_data_pb2.Instrument) -> Instrument:
         quantity_increment=Decimal(wire.quantity_increment),
         min_quantity=Decimal(wire.min_quantity),
         min_cost=known(wire.min_cost),
+        leverage_buy=tuple(wire.leverage_buy),
+        leverage_sell=tuple(wire.leverage_sell),
+        has_index=wire.has_index,
         spellings=tuple(wire.venue_symbols),
         wire=wire,
     )

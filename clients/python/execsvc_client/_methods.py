@@ -68,6 +68,30 @@ class Stream(Generic[Q, A]):
         return self.answer.FromString
 
 
+@dataclass(frozen=True)
+class TwoWay(Generic[Q, A]):
+    """Many requests, many answers, no deadline of its own."""
+
+    name: str
+    request: type[Q]
+    answer: type[A]
+
+    @property
+    def path(self) -> str:
+        """The HTTP/2 path."""
+        return f"/execsvc.v1.{self.name}"
+
+    @property
+    def encode(self) -> Callable[[Q], bytes]:
+        """From one request to bytes."""
+        return self.request.SerializeToString
+
+    @property
+    def decode(self) -> Callable[[bytes], A]:
+        """From bytes to one answer."""
+        return self.answer.FromString
+
+
 LIST_INSTRUMENTS = Unary(
     "MarketDataService/ListInstruments", market.ListInstrumentsRequest, market.ListInstrumentsResponse, 5
 )
@@ -89,19 +113,45 @@ SUBSCRIBE_BOOK = Stream("MarketDataService/SubscribeBook", market.SubscribeBookR
 
 PLACE_ORDER = Unary("OrderService/PlaceOrder", orders.PlaceOrderRequest, orders.PlaceOrderResponse, 10, changes=True)
 PREVIEW_ORDER = Unary("OrderService/PreviewOrder", orders.PreviewOrderRequest, orders.PreviewOrderResponse, 5)
+AMEND_ORDER = Unary("OrderService/AmendOrder", orders.AmendOrderRequest, orders.AmendOrderResponse, 10, changes=True)
 CANCEL_ORDER = Unary(
     "OrderService/CancelOrder", orders.CancelOrderRequest, orders.CancelOrderResponse, 10, changes=True
+)
+PLACE_ORDERS = Unary(
+    "OrderService/PlaceOrders", orders.PlaceOrdersRequest, orders.PlaceOrdersResponse, 10, changes=True
+)
+CANCEL_ORDERS = Unary(
+    "OrderService/CancelOrders", orders.CancelOrdersRequest, orders.CancelOrdersResponse, 10, changes=True
+)
+CANCEL_ALL_ORDERS = Unary(
+    "OrderService/CancelAllOrders", orders.CancelAllOrdersRequest, orders.CancelAllOrdersResponse, 10, changes=True
+)
+SET_DEAD_MANS_SWITCH = Unary(
+    "OrderService/SetDeadMansSwitch",
+    orders.SetDeadMansSwitchRequest,
+    orders.SetDeadMansSwitchResponse,
+    10,
+    changes=True,
 )
 GET_ORDER = Unary("OrderService/GetOrder", orders.GetOrderRequest, orders.GetOrderResponse, 5)
 LIST_ORDERS = Unary("OrderService/ListOrders", orders.ListOrdersRequest, orders.ListOrdersResponse, 5)
 EXPLAIN_ORDER = Unary("OrderService/ExplainOrder", orders.ExplainOrderRequest, orders.ExplainOrderResponse, 5)
 SUBSCRIBE_ORDERS = Stream("OrderService/SubscribeOrders", orders.SubscribeOrdersRequest, orders.SubscribeOrdersResponse)
+ORDER_SESSION = TwoWay("OrderService/OrderSession", orders.OrderSessionRequest, orders.OrderSessionResponse)
 
 LIST_BALANCES = Unary("AccountService/ListBalances", account.ListBalancesRequest, account.ListBalancesResponse, 10)
 SUBSCRIBE_BALANCES = Stream(
     "AccountService/SubscribeBalances", account.SubscribeBalancesRequest, account.SubscribeBalancesResponse
 )
 GET_LIMITS = Unary("AccountService/GetLimits", account.GetLimitsRequest, account.GetLimitsResponse, 5)
+GET_MARGIN_SUMMARY = Unary(
+    "AccountService/GetMarginSummary", account.GetMarginSummaryRequest, account.GetMarginSummaryResponse, 10
+)
+LIST_POSITIONS = Unary("AccountService/ListPositions", account.ListPositionsRequest, account.ListPositionsResponse, 10)
+LIST_LEDGER_ENTRIES = Unary(
+    "AccountService/ListLedgerEntries", account.ListLedgerEntriesRequest, account.ListLedgerEntriesResponse, 10
+)
+GET_FEE_RATES = Unary("AccountService/GetFeeRates", account.GetFeeRatesRequest, account.GetFeeRatesResponse, 10)
 LIST_FILLS = Unary("AccountService/ListFills", account.ListFillsRequest, account.ListFillsResponse, 10)
 
 GET_SERVER_INFO = Unary("AdminService/GetServerInfo", admin.GetServerInfoRequest, admin.GetServerInfoResponse, 5)

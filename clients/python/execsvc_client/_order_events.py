@@ -1,7 +1,8 @@
 """Following orders: SubscribeOrders, resumed from the last token that was seen; no I/O.
 
 Nothing is dropped or folded. The token is kept only while what was handed on is whole: never in the middle of a
-snapshot, and not between a gap and the snapshot that mends it.
+snapshot, and not between a gap and the snapshot that mends it. Every message has the state of the private feed; a change
+of it is told before what came in it.
 """
 
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from execsvc_api.v1 import order_service_pb2 as orders_pb
 
 from execsvc_client._account import read_mode
 from execsvc_client._amounts import seconds
-from execsvc_client._enums import OrderScope
+from execsvc_client._enums import FeedState, ScopeLike
 from execsvc_client._errors import ExecsvcError
 from execsvc_client._events import (
     Connected,
@@ -23,6 +24,7 @@ from execsvc_client._events import (
 )
 from execsvc_client._follow import SLACK, Pulse, read_gap, read_heartbeat, silence_of
 from execsvc_client._orders import Order, read_fill, read_order
+from execsvc_client._requests import scope_to_wire
 
 
 class OrderFollower:
@@ -34,14 +36,14 @@ class OrderFollower:
         *,
         resume_token: str | None,
         symbols: list[str],
-        scope: OrderScope,
+        scope: ScopeLike,
         heartbeat: float,
         heartbeats: bool,
     ) -> None:
         self._account = account
         self._token = resume_token
         self._symbols = symbols
-        self._scope = scope
+        self._scope = scope_to_wire(scope)
         self._heartbeat = heartbeat
         self._tell_heartbeats = heartbeats
         self._pulse = Pulse()
@@ -57,7 +59,7 @@ class OrderFollower:
             account=self._account,
             resume_token=self._token,
             symbols=self._symbols,
-            scope=orders_pb.OrderScope.ValueType(self._scope),
+            scope=self._scope,
         )
         request.heartbeat_interval.CopyFrom(seconds(self._heartbeat, "heartbeat"))
         return request
@@ -70,26 +72,40 @@ class OrderFollower:
                 self._pulse = Pulse()
                 self.silence = silence_of(message.accepted, self._heartbeat)
                 yield Connected(message.accepted.stream_id, message.accepted.server_epoch, resumed=self._whole)
+                yield from self._moved(message)
+            case "heartbeat":
+                yield from self._beat(message)
+            case event:
+                yield from self._moved(message)
+                yield from self._news(event, message, token)
+
+    def _news(self, event: str | None, message: orders_pb.SubscribeOrdersResponse, token: str) -> Iterator[OrderEvent]:
+        state = FeedState(message.meta.feed_state)
+        match event:
             case "snapshot":
                 self._parts += map(read_order, message.snapshot.orders)
                 if message.snapshot.complete:
                     parts, self._parts = tuple(self._parts), []
-                    yield OpenOrders(parts, token)
+                    yield OpenOrders(parts, token, state)
             case "order":
-                yield OrderUpdate(read_order(message.order), token)
+                yield OrderUpdate(read_order(message.order), token, state)
             case "fill":
-                yield FillUpdate(read_fill(message.fill), token)
+                yield FillUpdate(read_fill(message.fill), token, state)
             case "trading_mode":
-                yield ModeUpdate(read_mode(message.trading_mode), token)
+                yield ModeUpdate(read_mode(message.trading_mode), token, state)
             case "gap":
                 yield read_gap(message.gap)
-            case "heartbeat":
-                yield from self._beat(message)
             case _:
                 return  # an event newer than this client
 
+    def _moved(self, message: orders_pb.SubscribeOrdersResponse) -> Iterator[OrderEvent]:
+        """The feed's state, before anything that is told in it: a heartbeat may be a second away."""
+        if (changed := self._pulse.told(message.meta, tuple(self._symbols))) is not None:
+            yield changed
+
     def _beat(self, message: orders_pb.SubscribeOrdersResponse) -> Iterator[OrderEvent]:
-        if (changed := self._pulse.changed(message.meta, message.heartbeat)) is not None:
+        # One feed for all pairs: that the gateway spells them in its own way is no change.
+        if (changed := self._pulse.told(message.meta, tuple(message.heartbeat.not_live_symbols))) is not None:
             yield changed
         if self._tell_heartbeats:
             yield read_heartbeat(message.heartbeat)

@@ -47,7 +47,9 @@ class Order:
 
     `order_id` is Kraken's and empty until known. `quantity` and `limit_price` are None where the order has none (a
     market order; one sized by cost). `type` is the contract's word: market, limit, trigger, trailing_stop,
-    settle_position; empty for a type newer than this client.
+    settle_position; empty for a type newer than this client. `trigger_price` is the one that was asked for,
+    `current_trigger_price` where a trailing stop stands now. `parent_order_id` is set on the child of a conditional close.
+    What else was asked for is in `wire.spec`.
     """
 
     account: str
@@ -58,9 +60,15 @@ class Order:
     side: Side
     type: str
     quantity: Decimal | None
+    quote_quantity: Decimal | None
     limit_price: Decimal | None
+    trigger_price: Decimal | None
     post_only: bool
     time_in_force: TimeInForce
+    expire_time: datetime | None
+    start_time: datetime | None
+    leverage: int
+    reduce_only: bool
     label: str
     status: OrderStatus
     cancel_requested: bool
@@ -68,6 +76,9 @@ class Order:
     filled_cost: Decimal
     average_price: Decimal | None
     fees: tuple[AssetAmount, ...]
+    current_trigger_price: Decimal | None
+    triggered: bool
+    parent_order_id: str
     end_error: Facts | None
     create_time: datetime | None
     open_time: datetime | None
@@ -105,7 +116,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Fill:
-    """One execution. `fill_id` is the key to deduplicate by; `cost` is without fees; fees as the exchange took them."""
+    """One execution. `fill_id` is the key to deduplicate by; `cost` is without fees; fees as the exchange took them.
+
+    `position_id`: the margin position it opened; empty for any other, and on streams, where the exchange does not tell it.
+    """
 
     fill_id: str
     account: str
@@ -120,6 +134,7 @@ class Fill:
     fees: tuple[AssetAmount, ...]
     maker: bool
     times: Times
+    position_id: str
     wire: order_pb2.Fill = field(repr=False, compare=False)
 
 
@@ -136,6 +151,7 @@ def read_order(wire: order_pb2.Order) -> Order:
     spec = wire.spec
     kind = spec.WhichOneof("order_type")
     limit = spec.limit if kind == "limit" else None
+    limit_price = spec.trigger.limit_price if kind == "trigger" else spec.limit.limit_price
     return Order(
         account=wire.account,
         caller=wire.caller,
@@ -145,9 +161,15 @@ def read_order(wire: order_pb2.Order) -> Order:
         side=Side(spec.side),
         type=kind or "",
         quantity=known(spec.base_quantity),
-        limit_price=None if limit is None else known(limit.limit_price),
+        quote_quantity=known(spec.quote_quantity),
+        limit_price=known(limit_price),
+        trigger_price=known(spec.trigger.trigger_price),
         post_only=limit is not None and limit.post_only,
         time_in_force=TimeInForce(spec.time_in_force),
+        expire_time=when(spec.expire_time, present=spec.HasField("expire_time")),
+        start_time=when(spec.start_time, present=spec.HasField("start_time")),
+        leverage=spec.leverage,
+        reduce_only=spec.reduce_only,
         label=spec.label,
         status=OrderStatus(wire.status),
         cancel_requested=wire.cancel_requested,
@@ -155,6 +177,9 @@ def read_order(wire: order_pb2.Order) -> Order:
         filled_cost=known(wire.filled_cost) or Decimal(0),
         average_price=known(wire.average_price),
         fees=tuple(AssetAmount(fee.asset, Decimal(fee.amount)) for fee in wire.fees),
+        current_trigger_price=known(wire.current_trigger_price),
+        triggered=wire.triggered,
+        parent_order_id=wire.parent_order_id,
         end_error=facts_inside(wire.end_error, wire.client_order_id) if wire.HasField("end_error") else None,
         create_time=when(wire.create_time, present=wire.HasField("create_time")),
         open_time=when(wire.open_time, present=wire.HasField("open_time")),
@@ -180,6 +205,7 @@ def read_fill(wire: order_pb2.Fill) -> Fill:
         fees=tuple(AssetAmount(fee.asset, Decimal(fee.amount)) for fee in wire.fees),
         maker=wire.maker,
         times=read_times(wire.times),
+        position_id=wire.position_id,
         wire=wire,
     )
 

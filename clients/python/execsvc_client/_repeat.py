@@ -65,7 +65,7 @@ class Attempts:
         """Seconds to wait before the next attempt. Raises the error, or the earlier loss, when there is none."""
         wait = after_lost_answer(error, self._repeats, self._by - now)
         if wait is None:
-            speaks_of_the_order = error.id_used is True or not isinstance(error, _SILENT_ON_THE_ORDER)
+            speaks_of_the_order = error.id_used is True or not isinstance(error, SILENT_ON_THE_ORDER)
             raise error if self._lost is None or speaks_of_the_order else self._lost
         if isinstance(error, OutcomeUnknown):
             self._lost = error
@@ -73,7 +73,7 @@ class Attempts:
         return wait
 
 
-_SILENT_ON_THE_ORDER = (Unavailable, NotAllowed, NotOffered, ServerFault, LiveRefused)
+SILENT_ON_THE_ORDER = (Unavailable, NotAllowed, NotOffered, ServerFault, LiveRefused)
 
 
 class Backoff:

@@ -1,26 +1,25 @@
 """From arguments to wire requests, for the asynchronous and the synchronous client alike.
 
-What cannot be meant (a float, two sizes, no price and no `market`) is refused here, before anything is sent. What the
-exchange wants of a price or a quantity is refused by the server, with the figure that would pass.
+What cannot be meant (a float, two types, no price and no `market`) is refused here, before anything is sent. What the
+exchange wants of a price or a quantity is refused by the server, with the figure that would pass. The order itself is
+_specs.py's.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Literal, Protocol, TypeAlias, TypedDict
+from typing import Protocol, TypeAlias
 
 from execsvc_api.v1 import account_service_pb2 as account_pb
-from execsvc_api.v1 import common_pb2, order_pb2
 from execsvc_api.v1 import market_data_service_pb2 as market_pb
+from execsvc_api.v1 import order_pb2
 from execsvc_api.v1 import order_service_pb2 as orders_pb
 
-from execsvc_client._amounts import Number, moment, seconds, to_wire
+from execsvc_client._amounts import Number, moment, seconds
 from execsvc_client._chance import new_client_order_id
-from execsvc_client._enums import OrderScope, OrderStatus, Side, TimeInForce
+from execsvc_client._enums import OrderStatus, ScopeLike, scope_of
 from execsvc_client._limits import CapacityQuery, query_to_wire
 from execsvc_client._orders import Order, Placed
-
-SideLike: TypeAlias = Side | Literal["buy", "sell"]
-TimeInForceLike: TypeAlias = TimeInForce | Literal["GTC", "IOC"]
+from execsvc_client._specs import SideLike, Size, SpecOptions, spec_to_wire
 
 
 class HasClientOrderId(Protocol):
@@ -35,22 +34,16 @@ class HasClientOrderId(Protocol):
 OrderLike: TypeAlias = str | Order | Placed | HasClientOrderId
 
 
-class OrderOptions(TypedDict, total=False):
-    """What place(), buy() and sell() take besides symbol, size and price.
+class OrderOptions(SpecOptions, total=False):
+    """What place(), buy() and sell() take besides symbol, size and price: the wish (SpecOptions), and how it is sent.
 
-    post_only         refused rather than taking (limit orders)
-    time_in_force     GTC (default) or IOC (limit orders)
     client_order_id   the id of this intent; made once when absent. Give your own if you may have to look it up
-    label             your tag, up to 64 characters, echoed on the order
     timeout           seconds for the whole call, repeats included; 10 when absent. It becomes Kraken's deadline too
     max_entry_delay   seconds within which the order must enter the book, or never; the server's 5 when absent
     max_queue_wait    seconds it may be held back for a rate counter; absent: refused at once with the exact wait
     """
 
-    post_only: bool
-    time_in_force: TimeInForceLike | None
     client_order_id: str | None
-    label: str
     timeout: float | None
     max_entry_delay: float | None
     max_queue_wait: float | None
@@ -61,32 +54,17 @@ def place_order(
     symbol: str,
     side: SideLike,
     *,
-    quantity: Number,
+    quantity: Size,
     limit_price: Number | None,
     market: bool,
     options: OrderOptions,
 ) -> orders_pb.PlaceOrderRequest:
     """One order to place. Raises TypeError or ValueError for what cannot be meant."""
     _refuse_unknown(options)
-    spec = order_pb2.OrderSpec(
-        symbol=symbol,
-        side=common_pb2.Side.ValueType(_side(side)),
-        base_quantity=to_wire(quantity, "quantity"),
-        label=options.get("label", ""),
-    )
-    post_only, rests = options.get("post_only", False), options.get("time_in_force")
-    if (limit_price is None) is not market:
-        raise ValueError("give limit_price=… or market=True, one of the two")
-    if limit_price is None:
-        if post_only or rests is not None:
-            raise ValueError("a market order takes what there is: no post_only, no time_in_force")
-        spec.market.SetInParent()
-    else:
-        spec.limit.limit_price = to_wire(limit_price, "limit_price")
-        spec.limit.post_only = post_only
-        spec.time_in_force = order_pb2.TimeInForce.ValueType(_time_in_force(rests))
     request = orders_pb.PlaceOrderRequest(
-        account=account, client_order_id=options.get("client_order_id") or new_client_order_id(), spec=spec
+        account=account,
+        client_order_id=options.get("client_order_id") or new_client_order_id(),
+        spec=spec_to_wire(symbol, side, size=quantity, limit_price=limit_price, market=market, options=options),
     )
     if (delay := options.get("max_entry_delay")) is not None:
         request.max_entry_delay.CopyFrom(seconds(delay, "max_entry_delay"))
@@ -100,38 +78,22 @@ def preview_order(
     symbol: str,
     side: SideLike,
     *,
-    quantity: Number,
+    quantity: Size,
     limit_price: Number | None,
     market: bool,
+    ask_venue: bool,
     options: OrderOptions,
 ) -> orders_pb.PreviewOrderRequest:
     """One order to look at: the spec that place_order() makes of the same arguments. Raises as it does."""
     placement = place_order(
         account, symbol, side, quantity=quantity, limit_price=limit_price, market=market, options=options
     )
-    return orders_pb.PreviewOrderRequest(account=account, spec=placement.spec)
+    return orders_pb.PreviewOrderRequest(account=account, spec=placement.spec, ask_venue=ask_venue)
 
 
 def _refuse_unknown(options: OrderOptions) -> None:
     if unknown := options.keys() - OrderOptions.__annotations__.keys():
         raise TypeError(f"unknown option: {', '.join(sorted(unknown))}")
-
-
-def _side(side: SideLike) -> Side:
-    if isinstance(side, Side) and side in {Side.BUY, Side.SELL}:
-        return side
-    if isinstance(side, str) and side.upper() in {"BUY", "SELL"}:
-        return Side[side.upper()]
-    raise ValueError(f"side is {side!r}: buy or sell")
-
-
-def _time_in_force(rests: TimeInForceLike | None) -> TimeInForce:
-    if rests is None:
-        return TimeInForce.UNSPECIFIED
-    found = TimeInForce[rests] if isinstance(rests, str) and rests in TimeInForce.__members__ else rests
-    if found in {TimeInForce.GTC, TimeInForce.IOC} and isinstance(found, TimeInForce):
-        return found
-    raise ValueError(f"time_in_force is {rests!r}: GTC or IOC")
 
 
 def order_ref(order: OrderLike, order_id: str) -> orders_pb.OrderRef:
@@ -153,7 +115,7 @@ def list_orders(
     *,
     symbol: str,
     statuses: Iterable[OrderStatus],
-    scope: OrderScope,
+    scope: ScopeLike,
     since: datetime | None,
     until: datetime | None,
     page_size: int,
@@ -163,7 +125,7 @@ def list_orders(
         account=account,
         statuses=[order_pb2.OrderStatus.ValueType(status) for status in statuses],
         symbol=symbol,
-        scope=orders_pb.OrderScope.ValueType(scope),
+        scope=scope_to_wire(scope),
         page_size=page_size,
     )
     if since is not None:
@@ -171,6 +133,11 @@ def list_orders(
     if until is not None:
         request.end_time.CopyFrom(moment(until, "until"))
     return request
+
+
+def scope_to_wire(scope: ScopeLike) -> orders_pb.OrderScope.ValueType:
+    """Whose orders. Raises ValueError for a word that is none of them."""
+    return orders_pb.OrderScope.ValueType(scope_of(scope))
 
 
 def list_fills(

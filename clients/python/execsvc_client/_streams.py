@@ -11,7 +11,7 @@ from execsvc_client import _requests as requests
 from execsvc_client._balances import BalanceFollower
 from execsvc_client._books import BookFollower
 from execsvc_client._candles import CandleFollower
-from execsvc_client._enums import OrderScope
+from execsvc_client._enums import ScopeLike
 from execsvc_client._events import BalanceEvent, BookView, CandleEvent, OrderEvent, TickerEvent, TradeEvent
 from execsvc_client._follow import HEARTBEAT
 from execsvc_client._link import Link
@@ -31,7 +31,7 @@ class Streams:
         *,
         resume_token: str | None = None,
         symbols: Iterable[str] = (),
-        scope: OrderScope = OrderScope.OWN,
+        scope: ScopeLike = "own",
         heartbeat: float = HEARTBEAT,
         heartbeats: bool = False,
     ) -> AsyncGenerator[OrderEvent, None]:

@@ -4,7 +4,7 @@ Calls may come from several threads. Time and waiting are handed in, so that a t
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import grpc
@@ -14,7 +14,7 @@ from execsvc_client._chance import Trace, current_trace, new_request_id
 from execsvc_client._decode import facts_of
 from execsvc_client._errors import ExecsvcError, error_of
 from execsvc_client._guard import Guard
-from execsvc_client._methods import GET_SERVER_INFO, A, Q, Stream, Unary
+from execsvc_client._methods import GET_SERVER_INFO, A, Q, Stream, TwoWay, Unary
 from execsvc_client._repeat import Attempts
 from execsvc_client._settings import Settings, channel_options, refuse_plaintext
 
@@ -57,14 +57,14 @@ class SyncLink:
         while True:
             try:
                 if method.changes:
-                    self._permit(attempts.left(self.clock()))
+                    self.permit(attempts.left(self.clock()))
                 return self._attempt(method, request, attempts.left(self.clock()), trace, client_order_id)
             except ExecsvcError as error:
                 wait = attempts.next(error, self.clock())
             self.sleep(wait)
 
-    def _permit(self, left: float) -> None:
-        """Ask once whether this is paper or live, then let the guard decide."""
+    def permit(self, left: float = 5.0) -> None:
+        """Ask once whether this is paper or live, then let the guard decide. Raises LiveRefused."""
         if self.guard.must_ask:
             request = admin_service_pb2.GetServerInfoRequest()
             info = self._attempt(GET_SERVER_INFO, request, min(left, 5.0), current_trace(wanted=False), "")
@@ -100,6 +100,15 @@ class SyncLink:
             )
             self._callables[method.path] = found
         return found(request, timeout=timeout, metadata=self.settings.headers(request_id, trace.parent))
+
+    def open_both(
+        self, method: TwoWay[Q, A], requests: Iterator[Q], request_id: str, trace: Trace
+    ) -> "grpc._CallIterator[A]":
+        """Start a stream in both directions; `requests` is read by a thread of gRPC's, one ahead of what is written."""
+        found: grpc.StreamStreamMultiCallable[Q, A] = self._channel.stream_stream(
+            method.path, request_serializer=method.encode, response_deserializer=method.decode
+        )
+        return found(requests, metadata=self.settings.headers(request_id, trace.parent))
 
     def error(
         self, failed: grpc.RpcError, request_id: str, trace: Trace, *, changes: bool = False, client_order_id: str = ""

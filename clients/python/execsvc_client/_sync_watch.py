@@ -46,7 +46,7 @@ def _once(link: SyncLink, method: Stream[Q, A], follower: Follower[Q, A, E]) -> 
     """The messages of one call; ends by raising, always."""
     request_id, trace = new_request_id(), current_trace(wanted=False)
     call = link.open(method, follower.request(), request_id, trace)
-    with _Watchdog(call, link.clock) as watchdog:
+    with Watchdog(call, link.clock) as watchdog:
         try:
             while True:
                 watchdog.listen(follower.silence)
@@ -66,7 +66,7 @@ def _facts(message: str, request_id: str, trace: Trace) -> Facts:
     return Facts(grpc.StatusCode.UNAVAILABLE, message, request_id=request_id, trace_id=trace.trace_id)
 
 
-class _Watchdog:
+class Watchdog:
     """Cancels a call when one wait for a message takes too long, and when the reader leaves.
 
     It looks a few times a second instead of being told of each message, which would cost more than the message.

@@ -1,12 +1,14 @@
 """Placing through a real server: ids, repeats, deadlines, headers, doubt, and what must not be sent at all."""
 
 import asyncio
+from datetime import datetime
 from decimal import Decimal
 
 import pytest
 from execsvc_api.v1 import order_pb2, order_service_pb2
 from execsvc_client import (
     Client,
+    Close,
     Conflict,
     InDoubt,
     InvalidRequest,
@@ -467,8 +469,22 @@ async def test_closing_the_client_in_the_middle_leaves_the_outcome_open(gateway)
     [
         ({"side": "bid"}, "buy or sell"),
         ({"side": Side.UNSPECIFIED}, "buy or sell"),
-        ({"side": "buy", "time_in_force": "FOK"}, "GTC or IOC"),
-        ({"side": "buy", "time_in_force": TimeInForce.GTD}, "GTC or IOC"),
+        ({"side": "buy", "time_in_force": "DAY"}, "GTC, IOC, FOK or GTD"),
+        ({"side": "buy", "time_in_force": TimeInForce.UNSPECIFIED}, "GTC, IOC, FOK or GTD"),
+        ({"side": "buy", "stop": "1", "take_profit": "2"}, "one of stop"),
+        ({"side": "buy", "trail": "1.5%"}, "use trail_limit"),
+        ({"side": "buy", "settle": True}, "no limit_price"),
+        ({"side": "buy", "stop": "1", "post_only": True}, "of limit orders"),
+        ({"side": "buy", "trail_limit": "1"}, "goes with trail"),
+        ({"side": "buy", "trigger_reference": "index"}, "goes with stop"),
+        ({"side": "buy", "stop": "1", "trigger_reference": "mid"}, "last or index"),
+        ({"side": "buy", "self_trade_prevention": "cancel"}, "cancel_newest, cancel_oldest or cancel_both"),
+        ({"side": "buy", "fee_preference": "usd"}, "base or quote"),
+        ({"side": "buy", "close": Close()}, "a close has one of"),
+        ({"side": "buy", "close": Close(stop="1", trail="2")}, "a close has one of"),
+        ({"side": "buy", "close": Close(trail="1", limit_price="2")}, "trail_limit"),
+        ({"side": "buy", "close": Close(stop="1", trail_limit="2")}, "goes with trail"),
+        ({"side": "buy", "expire_time": datetime(2030, 1, 1)}, "no time zone"),  # noqa: DTZ001 - what is refused
         ({"side": "buy", "max_queue_wait": -1}, "not negative"),
         ({"side": "buy", "timeout": 0}, "some seconds"),
     ],

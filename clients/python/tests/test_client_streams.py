@@ -5,6 +5,7 @@ from contextlib import aclosing
 from decimal import Decimal
 
 import pytest
+from client_stream_parts import LIVE, ORDERS, STALE, accepted, heartbeat, take
 from execsvc_api.v1 import common_pb2, market_data_pb2, market_data_service_pb2, order_service_pb2
 from execsvc_client import (
     BookView,
@@ -12,35 +13,18 @@ from execsvc_client import (
     Connected,
     Disconnected,
     FeedState,
-    FillUpdate,
     Gap,
     GapReason,
     Heartbeat,
     InvalidRequest,
-    ModeUpdate,
     NotFound,
-    OpenOrders,
-    OrderUpdate,
     StateChanged,
     TickerUpdate,
-    TradingMode,
     Unavailable,
 )
 from grpc import StatusCode
 
-TICKERS, BOOK, ORDERS = (
-    "MarketDataService/SubscribeTickers",
-    "MarketDataService/SubscribeBook",
-    "OrderService/SubscribeOrders",
-)
-LIVE, STALE, RESYNCING = 1, 2, 3
-
-
-def accepted(kind, heartbeat_ms=1000):
-    message = kind()
-    message.accepted.stream_id, message.accepted.server_epoch = "s-1", "e-1"
-    message.accepted.heartbeat_interval.FromMilliseconds(heartbeat_ms)
-    return message
+TICKERS, BOOK = "MarketDataService/SubscribeTickers", "MarketDataService/SubscribeBook"
 
 
 def tickers(bid, *, snapshot=False, state=LIVE, conflated=0):
@@ -49,24 +33,6 @@ def tickers(bid, *, snapshot=False, state=LIVE, conflated=0):
     batch = message.snapshot if snapshot else message.update
     batch.tickers.add(symbol="BTC/USD", bid_price=bid, ask_price="60001.0")
     return message
-
-
-def heartbeat(kind, state=LIVE, not_live=()):
-    message = kind()
-    message.meta.feed_state = state
-    message.heartbeat.SetInParent()
-    message.heartbeat.not_live_symbols.extend(not_live)
-    return message
-
-
-async def take(stream, count):
-    found = []
-    async with aclosing(stream) as events, asyncio.timeout(10):
-        async for event in events:
-            found.append(event)
-            if len(found) == count:
-                break
-    return found
 
 
 async def test_watch_tells_tickers_and_states(gateway):
@@ -168,113 +134,14 @@ async def test_watch_tells_gaps(gateway):
         assert [Gap(GapReason.UPSTREAM_RECONNECT, ("BTC/USD",), 7, None)] == await take(client.watch("BTC/USD"), 1)
 
 
-def order_message(order=None, token=""):
-    message = order_service_pb2.SubscribeOrdersResponse(resume_token=token)
-    if order is not None:
-        message.order.CopyFrom(order)
-    return message
-
-
-def snapshot_message(orders, token, *, complete=True):
-    message = order_service_pb2.SubscribeOrdersResponse(resume_token=token)
-    message.snapshot.orders.extend(orders)
-    message.snapshot.complete = complete
-    return message
-
-
-async def test_orders_stream_resumes_from_the_last_token(gateway, fail, order):
-    """After a cut the stream is reopened with the token of the last message, and says that nothing was missed."""
-    kind = order_service_pb2.SubscribeOrdersResponse
-    fill = order_service_pb2.SubscribeOrdersResponse(resume_token="t-3")
-    fill.fill.fill_id, fill.fill.price, fill.fill.quantity, fill.fill.cost = "f-1", "1", "2", "2"
-    gateway.script(
-        ORDERS,
-        [
-            accepted(kind),
-            snapshot_message([order("c-1")], "t-1", complete=False),
-            snapshot_message([order("c-2")], "t-2"),
-            fill,
-            fail(StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
-        ],
-        [accepted(kind), order_message(order("c-1", "FILLED", version=2), "t-4"), 30],
-    )
+async def test_a_ticker_says_whether_it_was_read_over_rest(gateway):
+    """Both as a value and in the message it was read from."""
+    told, read = tickers("1"), tickers("2", state=STALE)
+    read.update.tickers[0].polled = True
+    gateway.script(TICKERS, [told, read, 30])
     async with Client(gateway.target) as client:
-        events = await take(client.orders_stream(), 6)
-    opened, snapshot, filled, lost, again, update = events
-    assert (Connected("s-1", "e-1"), Connected("s-1", "e-1", resumed=True)) == (opened, again)
-    assert isinstance(snapshot, OpenOrders)
-    assert ["c-1", "c-2"] == [each.client_order_id for each in snapshot.orders]
-    assert isinstance(filled, FillUpdate)
-    assert isinstance(lost, Disconnected)
-    assert isinstance(update, OrderUpdate)
-    assert update.resume_token == "t-4"
-    first, second = gateway.seen(ORDERS)
-    assert not first.request.HasField("resume_token")
-    assert second.request.resume_token == "t-3"
-
-
-async def test_orders_stream_does_not_resume_inside_a_snapshot(gateway, fail, order):
-    """A cut in the middle of the snapshot starts over: its token would skip the orders not sent yet."""
-    kind = order_service_pb2.SubscribeOrdersResponse
-    gateway.script(
-        ORDERS,
-        [
-            accepted(kind),
-            snapshot_message([order("c-1")], "t-1", complete=False),
-            fail(StatusCode.UNAVAILABLE, "SHUTTING_DOWN"),
-        ],
-        [accepted(kind), snapshot_message([order("c-1"), order("c-2")], "t-2"), 30],
-    )
-    async with Client(gateway.target) as client:
-        events = await take(client.orders_stream(), 4)
-    assert not gateway.seen(ORDERS)[1].request.HasField("resume_token")
-    snapshot = events[3]
-    assert isinstance(snapshot, OpenOrders)
-    assert len(snapshot.orders) == 2
-
-
-async def test_orders_stream_with_an_expired_token_starts_over(gateway, fail, order):
-    """A token that is too old is dropped: a snapshot follows, and Connected says that it was not resumed."""
-    kind = order_service_pb2.SubscribeOrdersResponse
-    gateway.script(
-        ORDERS,
-        [fail(StatusCode.OUT_OF_RANGE, "RESUME_TOKEN_EXPIRED")],
-        [accepted(kind), snapshot_message([order("c-1")], "t-9"), 30],
-    )
-    async with Client(gateway.target) as client:
-        events = await take(client.orders_stream(resume_token="t-old"), 3)
-    lost, opened, _ = events
-    assert isinstance(lost, Disconnected)
-    assert opened == Connected("s-1", "e-1", resumed=False)
-    assert ["t-old", ""] == [call.request.resume_token for call in gateway.seen(ORDERS)]
-
-
-async def test_orders_stream_tells_modes_gaps_and_states(gateway, order):
-    """A trading mode, a hole and a change of state come as events of their own; no token is kept between gap and snapshot."""
-    kind = order_service_pb2.SubscribeOrdersResponse
-    mode = kind(resume_token="t-2")
-    mode.trading_mode.mode, mode.trading_mode.comment = 4, "stop"
-    gap = kind(resume_token="t-3")
-    gap.gap.reason = 1
-    script = [
-        accepted(kind),
-        snapshot_message([], "t-1"),
-        mode,
-        heartbeat(kind, STALE),
-        gap,
-        order_message(order("c-1"), "t-4"),
-        snapshot_message([order("c-1")], "t-5"),
-        30,
-    ]
-    gateway.script(ORDERS, script)
-    async with Client(gateway.target) as client:
-        events = await take(client.orders_stream(heartbeats=True, symbols=["BTC/USD"]), 8)
-    assert [Connected, OpenOrders, ModeUpdate, StateChanged, Heartbeat, Gap, OrderUpdate, OpenOrders] == [
-        type(event) for event in events
-    ]
-    assert ("t-1", "t-2", "t-2", "t-5") == tuple(events[at].resume_token for at in (1, 2, 6, 7))
-    assert events[2].entry.mode is TradingMode.HALTED
-    assert ["BTC/USD"] == list(gateway.seen(ORDERS)[0].request.symbols)
+        events = await take(client.watch("BTC/USD"), 2)
+    assert [(False, FeedState.LIVE), (True, FeedState.STALE)] == [(each.ticker.polled, each.state) for each in events]
 
 
 async def test_events_of_tomorrow_are_passed_over(gateway):
@@ -286,18 +153,6 @@ async def test_events_of_tomorrow_are_passed_over(gateway):
         gateway.script(method, [kind(), accepted(kind), 30])
         async with Client(gateway.target) as client:
             assert [Connected("s-1", "e-1")] == await take(stream(client), 1)
-
-
-async def test_slow_reader_reopens_with_its_token_at_once(gateway, fail, order):
-    """SLOW_CONSUMER is reopened with the token and without waiting."""
-    kind = order_service_pb2.SubscribeOrdersResponse
-    slow = fail(StatusCode.RESOURCE_EXHAUSTED, "SLOW_CONSUMER", pushback_ms=-1)
-    gateway.script(ORDERS, [accepted(kind), snapshot_message([], "t-1"), slow], [accepted(kind), 30])
-    async with Client(gateway.target) as client:
-        events = await take(client.orders_stream(), 4)
-    assert isinstance(events[2], Disconnected)
-    assert events[2].retry_in == 0
-    assert gateway.seen(ORDERS)[1].request.resume_token == "t-1"
 
 
 def book_snapshot(version, bids, asks, state=LIVE):

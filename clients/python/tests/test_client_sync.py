@@ -338,7 +338,7 @@ def test_watch_reconnects(world, fail):
 
 def test_silence_is_a_loss(world, monkeypatch):
     """A blocked read is cut off when nothing is heard for three heartbeats and a bit."""
-    monkeypatch.setattr("execsvc_client._sync_watch._Watchdog.LOOK", 0.01)
+    monkeypatch.setattr("execsvc_client._sync_watch.Watchdog.LOOK", 0.01)
     stream = world.client.watch("BTC/USD", heartbeat=1)
     got = world.run(next, stream)
     world.channel.take_unary_stream(MARKET["SubscribeTickers"])
@@ -355,7 +355,7 @@ def test_silence_is_a_loss(world, monkeypatch):
 
 def test_a_slow_reader_keeps_its_stream(world, monkeypatch):
     """The clock of silence stands while the reader works."""
-    monkeypatch.setattr("execsvc_client._sync_watch._Watchdog.LOOK", 0.01)
+    monkeypatch.setattr("execsvc_client._sync_watch.Watchdog.LOOK", 0.01)
     kind = market_data_service_pb2.SubscribeTickersResponse
     stream = world.client.watch("BTC/USD")
     got = world.run(next, stream)

@@ -11,7 +11,8 @@ SNIPPET = """
 from decimal import Decimal
 from typing import assert_type
 from collections.abc import Awaitable
-from execsvc_client import Client, InDoubt, Order, Placed, SyncClient, TimeInForce
+from execsvc_client import Amended, AmendInDoubt, Client, Close, InDoubt, Order, Placed, Quote, SyncClient
+from execsvc_client import SessionEvent, TimeInForce
 
 async def trade(client: Client) -> None:
     await client.buy("BTC/USD", quantity=Decimal("0.1"), limit_price="60000.0", post_only=True)
@@ -22,7 +23,10 @@ async def trade(client: Client) -> None:
     await client.place("BTC/USD", "bid", quantity="1", market=True)  # E: arg-type
     await client.buy("BTC/USD", quantity="1", market=True, post_onyl=True)  # E: call-arg
     await client.buy("BTC/USD", market=True)  # E: call-arg
-    await client.buy("BTC/USD", quantity="1", limit_price="1", time_in_force="FOK")  # E: arg-type
+    await client.buy("BTC/USD", quantity="1", limit_price="1", time_in_force="FOK")
+    await client.buy("BTC/USD", quantity="1", limit_price="1", time_in_force="DAY")  # E: arg-type
+    await client.buy("BTC/USD", quantity=Quote("100"), market=True, close=Close(stop="55000"))
+    await client.sell("BTC/USD", quantity="1", trail=1.5)  # E: arg-type
     result = await client.buy("BTC/USD", quantity="1", market=True)
     assert_type(result, Placed | InDoubt[Awaitable[Placed]])
     print(result.order)  # E: union-attr
@@ -31,6 +35,16 @@ async def trade(client: Client) -> None:
     else:
         assert_type(result.order, Order)
     assert_type(await client.cancel(result), Order)
+    await client.amend("c-1", limit_price=59.5)  # E: arg-type
+    await client.amend("c-1", limit="59.5")  # E: call-arg
+    amended = await client.amend("c-1", quantity=2, if_version=3)
+    assert_type(amended, Amended | AmendInDoubt[Awaitable[Amended]])
+    print(amended.order)  # E: union-attr
+    async with client.session(follow=True) as session:
+        assert_type(await session.place("BTC/USD", "buy", quantity=1, market=True), Placed | InDoubt[Awaitable[Placed]])
+        await session.place("BTC/USD", "buy", quantity=0.1, market=True)  # E: arg-type
+        async for event in session.changes():
+            assert_type(event, SessionEvent)
 
 def wait(client: SyncClient) -> None:
     result = client.buy("BTC/USD", quantity="1", market=True)
