@@ -130,6 +130,7 @@ bench: $(DEV) ## measure, and write benchmarks/results
 
 docs: $(DEV) ## reference pages that are made from the code
 	@$(BIN)/python tools/docs.py
+	@$(BIN)/python tools/kraken_coverage.py
 
 image: ## build the container image, start it, ask for its health (needs a container engine)
 	@$(ENGINE) build --tag execsvc:dev .

@@ -40,6 +40,7 @@ SERVER_NAMES: dict[str, str] = {
     "EXECSVC_DEMO": "on or off: dev's little trader; default on in dev",
     "EXECSVC_DEADLINE_FLOOR": "least seconds Kraken wants for an order's deadline; default 2",
     "EXECSVC_VISIBILITY_BOUND": "seconds an accepted order may stay invisible to Kraken's queries; default 3, grows",
+    "EXECSVC_DEAD_MANS_SWITCH": "seconds: Kraken cancels everything if execsvc is not well for so long; default 0, off",
     "EXECSVC_RETENTION_DAYS": "days that events, fills and stories are kept; default 90",
     "EXECSVC_ID_RETENTION_DAYS": "days that an order's id keeps it from being placed again; default 400",
     "EXECSVC_ALLOW_SHARED_KEY": "on: trade although another program uses the API key too",
@@ -55,6 +56,7 @@ LATER_NAMES = {
     "EXECSVC_HEALTH_LISTEN": "a health-only port is not in this build: /healthz is on the HTTP address",
 }
 TIERS = ("starter", "intermediate", "pro", "unlimited")
+DEAD_MAN_LEAST_S, DEAD_MAN_MOST_S = 15, 3600  # it is refreshed three times within its time
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -130,6 +132,7 @@ class Settings:
     log_level: str
     deadline_floor_s: float
     visibility_s: float
+    dead_man_s: int
     retention_days: int
     id_retention_days: int
     allow_shared_key: bool
@@ -175,11 +178,16 @@ class _Reader:
             log_level=self._choice("EXECSVC_LOG_LEVEL", LEVELS, "info"),
             deadline_floor_s=self._seconds("EXECSVC_DEADLINE_FLOOR", 2.0, least=0.5, most=10.0),
             visibility_s=self._seconds("EXECSVC_VISIBILITY_BOUND", 3.0, least=1.0, most=60.0),
+            dead_man_s=self._integer("EXECSVC_DEAD_MANS_SWITCH", 0),
             retention_days=self._integer("EXECSVC_RETENTION_DAYS", 90, least=1),
             id_retention_days=self._integer("EXECSVC_ID_RETENTION_DAYS", 400, least=1),
             allow_shared_key=self._switch("EXECSVC_ALLOW_SHARED_KEY", default=False),
             clear_halt=self._get("EXECSVC_CLEAR_HALT"),
         )
+        if settings.dead_man_s and not DEAD_MAN_LEAST_S <= settings.dead_man_s <= DEAD_MAN_MOST_S:
+            self._problem(
+                f"EXECSVC_DEAD_MANS_SWITCH={settings.dead_man_s}: 0 or {DEAD_MAN_LEAST_S} to {DEAD_MAN_MOST_S} seconds"
+            )
         if settings.id_retention_days < settings.retention_days:
             self._problem("EXECSVC_ID_RETENTION_DAYS: must not be below EXECSVC_RETENTION_DAYS")
         if self._problems:

@@ -53,6 +53,7 @@ WORLD_ALLOWED = {
 
 BROAD_ALLOWED = (
     "execsvc/rpc/gate.py",  # the one place where any error becomes a status
+    "execsvc/rpc/session.py",  # its reader hands what it met to the stream, which the gate ends with it
     "execsvc/runtime/tasks.py",  # the supervisor: a loop that dies is reported, whatever killed it
     "execsvc/paper/server.py",  # the exchange's own gate
     "execsvc/cli/main.py",  # the one place where any error becomes an exit code

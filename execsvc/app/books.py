@@ -8,11 +8,15 @@ from contextlib import contextmanager
 
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
-from execsvc.app.quiet import LEVELS, Best
 from execsvc.app.topics import BookChange, BookState
-from execsvc.domain.market import BookSeen, BookTopic, BookView, FeedState
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.market import BookSeen, BookTopic, BookView, FeedState, Level
+from execsvc.ports import PublicVenue
 
 Key = tuple[str, int]
+
+LEVELS = 3
+LOOKED_AT = 10  # as many levels of the venue's are asked for
 
 
 class Books(Followed[Key, BookState, BookChange]):
@@ -55,13 +59,13 @@ class Books(Followed[Key, BookState, BookChange]):
         state = self._states.get(key)
         return state.last.view() if state is not None and state.last and state.state is FeedState.LIVE else None
 
-    def best(self, key: Key) -> Best | None:
-        """The best levels as they stand."""
+    async def agrees(self, key: Key, venue: PublicVenue, instrument: Instrument, by: float) -> bool:
+        """By the best levels: two books of one moment have them in common."""
+        theirs = await venue.book(instrument, min(key[1], LOOKED_AT), by)
         state = self._states.get(key)
         if state is None or state.last is None:
-            return None
-        view = state.last.view()
-        return view.bids[:LEVELS], view.asks[:LEVELS]
+            return False
+        return _best(state.last.view()) == _best(theirs)
 
     def version(self, key: Key) -> int:
         """How often it changed; 0 when it is not followed."""
@@ -89,3 +93,7 @@ class Books(Followed[Key, BookState, BookChange]):
             times=view.times,
         )
         box.offer(view.symbol, whole, snapshot=snapshot)
+
+
+def _best(view: BookView) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
+    return view.bids[:LEVELS], view.asks[:LEVELS]

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
 from execsvc.app.links import Links
-from execsvc.app.topics import CandlePicture, CandleState
+from execsvc.app.topics import CandleMark, CandlePicture, CandleState
 from execsvc.domain.errors import Busy, Declined, ProtocolBroken
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import CandlesSeen, CandleTopic, FeedState
@@ -68,7 +68,24 @@ class Candles(Followed[CandleTopic, CandleState, CandlePicture]):
                         box.offer(
                             told.symbol, CandlePicture(told.symbol, (told,)), snapshot=False, part=told.open_time_ns
                         )
-        self._came(state)
+        self._came(state, news=not seen.snapshot)
+
+    async def agrees(self, key: CandleTopic, venue: PublicVenue, instrument: Instrument, by: float) -> bool:
+        """Whether no later candle has a trade, nor the newest one more trades. The stream tells of no candle without one.
+
+        Where the stream had no candle at all, telling begins behind the venue's newest.
+        """
+        state = self._states.get(key)
+        if state is None:
+            return True
+        since = _mark(state)
+        rows = await venue.candles(instrument, key.interval_s, None if since is None else since[0], by)
+        theirs = max(((row.open_time_ns, row.trade_count) for row in rows if row.trade_count), default=None)
+        if theirs is None:
+            return True
+        if (ours := _mark(state)) is None:
+            ours = state.before = theirs
+        return theirs <= ours
 
     def _serve(self, state: CandleState) -> None:
         """Gives their snapshot to those who wait for it, as far as it can be made; else the past is asked for."""
@@ -120,3 +137,9 @@ class Candles(Followed[CandleTopic, CandleState, CandlePicture]):
             if state.topic.symbol in symbols:
                 state.waiting.add(box)
                 self._serve(state)
+
+
+def _mark(state: CandleState) -> CandleMark | None:
+    """How far the stream has come; None: nowhere yet."""
+    newest = state.tape.newest
+    return state.before if newest is None else (newest.open_time_ns, newest.trade_count)

@@ -22,6 +22,11 @@ class CandleTape:
     def __repr__(self) -> str:
         return f"<CandleTape of {len(self._rows)}{' and no more at the venue' if self._whole else ''}>"
 
+    @property
+    def newest(self) -> Candle | None:
+        """The last one, open or not."""
+        return self._rows[next(reversed(self._rows))] if self._rows else None
+
     def covers(self, count: int) -> bool:
         """Whether so many closed candles are here, or as many as the venue has."""
         return self._whole or sum(row.closed for row in self._rows.values()) >= count
@@ -35,7 +40,7 @@ class CandleTape:
     def restart(self, rows: Iterable[Candle]) -> None:
         """The stream begins (anew) with these. What is held stays only if they reach back to it: no hole is ever inside."""
         fresh = sorted(rows, key=lambda row: row.open_time_ns)
-        newest = self._newest()
+        newest = self.newest
         if newest is None or not fresh or fresh[0].open_time_ns > newest.open_time_ns:
             self._rows.clear()
             self._whole = False
@@ -44,7 +49,7 @@ class CandleTape:
 
     def add(self, row: Candle) -> tuple[Candle, ...]:
         """A candle changed: what readers have to know, oldest first; with the first of a new one the closing of the last."""
-        newest = self._newest()
+        newest = self.newest
         if newest is None or row.open_time_ns > newest.open_time_ns:
             closing = () if newest is None or newest.closed else (replace(newest, closed=True),)
             told = (*closing, row)
@@ -77,6 +82,3 @@ class CandleTape:
         self._rows = dict(sorted({**known, **self._rows}.items())[-CLOSED_MAX - 1 :])
         self._whole = True
         return True
-
-    def _newest(self) -> Candle | None:
-        return self._rows[next(reversed(self._rows))] if self._rows else None

@@ -5,7 +5,8 @@ strings. While it has never been filled every look-up is VENUE_UNREACHABLE: noth
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from execsvc.domain.errors import Busy, FieldViolation, ProtocolBroken, Reason, invalid, refuse
 from execsvc.domain.instrument import Asset, Instrument
@@ -13,6 +14,8 @@ from execsvc.ports import Clock, PublicVenue
 
 REFRESH_S = 300.0
 RETRY_S = 1.0
+INDEXES_REFRESH_S = 3600.0  # a connection each, and Kraken counts those
+INDEXES_RETRY_S = 60.0
 STALE_AFTER_S = 1800.0
 SUGGESTIONS = 3
 NAMED_MAX = 5
@@ -27,6 +30,7 @@ class Catalog:
         self._instruments: dict[str, Instrument] = {}
         self._assets: tuple[Asset, ...] = ()
         self._spellings: dict[str, Instrument] = {}
+        self._indexed: Mapping[str, bool] = {}
         self._loaded_at: float | None = None
 
     def __repr__(self) -> str:
@@ -41,9 +45,8 @@ class Catalog:
         """Reads both tables anew; on failure what is held stays. Raises what the venue raises."""
         instruments = await self._venue.instruments()
         assets = await self._venue.assets()
-        self._instruments = {each.symbol: each for each in sorted(instruments, key=lambda each: each.symbol)}
+        self._take(instruments)
         self._assets = tuple(sorted(assets, key=lambda each: each.asset))
-        self._spellings = _spellings(self._instruments.values())
         self._loaded_at = self._clock.monotonic()
 
     async def keep_fresh(self) -> None:
@@ -57,6 +60,17 @@ class Catalog:
                 await self._clock.sleep(RETRY_S)
             else:
                 await self._clock.sleep(REFRESH_S)
+
+    async def keep_indexes(self) -> None:
+        """Learns for ever which pairs have an index; until then that is not known, and no order is refused for it."""
+        while True:
+            try:
+                self._indexed = await self._venue.indexed()
+            except (Busy, ProtocolBroken):
+                await self._clock.sleep(INDEXES_RETRY_S)
+            else:
+                self._take(self._instruments.values())
+                await self._clock.sleep(INDEXES_REFRESH_S)
 
     def instruments(self) -> tuple[Instrument, ...]:
         """All, by symbol."""
@@ -103,6 +117,11 @@ class Catalog:
                 id_used="false",
             )
 
+    def _take(self, instruments: Iterable[Instrument]) -> None:
+        told = (replace(each, has_index=self._indexed.get(each.symbol, each.has_index)) for each in instruments)
+        self._instruments = {each.symbol: each for each in sorted(told, key=lambda each: each.symbol)}
+        self._spellings = _spellings(self._instruments.values())
+
     def _demand(self) -> None:
         if self._loaded_at is None:
             raise refuse(
@@ -119,13 +138,12 @@ class Catalog:
                     if not spelling
                 )
             )
-        # Looking for near spellings is slow on a long list: the first offender gets them, the others their path.
+        # Looking for near spellings is slow on a long list: the first offender gets them, in the sentence for all.
         near = self._near(spellings[0])
         hint = f"; did you mean {', '.join(near)}?" if near else ""
-        named = ", ".join(spellings[:NAMED_MAX]) + (" …" if len(spellings) > NAMED_MAX else "")
+        named = ", ".join(map(repr, spellings[:NAMED_MAX])) + (" …" if len(spellings) > NAMED_MAX else "")
         fields = tuple(
-            FieldViolation(path, f"unknown pair {spelling!r}{hint if index == 0 else ''}")
-            for index, (path, spelling) in enumerate(zip(paths, spellings, strict=True))
+            FieldViolation(path, f"unknown pair {spelling!r}") for path, spelling in zip(paths, spellings, strict=True)
         )
         return refuse(
             Reason.UNKNOWN_SYMBOL,

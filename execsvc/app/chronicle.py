@@ -5,12 +5,16 @@ becomes durable with the order's next change; a crash loses only notes, never a 
 """
 
 from collections import OrderedDict
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import TypeVar
 
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order, OrderEvent
 from execsvc.domain.story import Step, StepKind
 from execsvc.ports import Clock, Journal
+
+T = TypeVar("T")
 
 NOTES_MAX = 64  # of one order; what is in the middle is counted, not kept
 ORDERS_MAX = 4096
@@ -40,13 +44,17 @@ class Chronicle:
         return (*under_way, *self._notes.get(key, ()))
 
     async def record(self, key: OrderKey, event: OrderEvent) -> Order:
-        """Journal.record at this moment, with what was noted of the order; a commit that fails leaves the notes here."""
+        """Journal.record at this moment, with what was noted of the order."""
+        return await self.along(key, lambda steps: self._journal.record(key, event, self._clock.wall_ns(), steps))
+
+    async def along(self, key: OrderKey, commit: Callable[[tuple[Step, ...]], Awaitable[T]]) -> T:
+        """A commit about the order takes along what was noted of it; one that fails leaves the notes here."""
         steps = self._notes.pop(key, ())
         # Two commits of one order may be under way at once, and each takes only what the other did not.
         leaving = self._leaving.setdefault(key, [])
         leaving.append(steps)
         try:
-            return await self._journal.record(key, event, self._clock.wall_ns(), steps)
+            return await commit(steps)
         except BaseException:
             self._notes[key] = _bounded((*steps, *self._notes.pop(key, ())))
             raise

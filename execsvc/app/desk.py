@@ -17,8 +17,10 @@ from execsvc.app.timing import Timing, clock_untrusted
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Busy, ExecsvcError, Fault, Reason, error_of, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
-from execsvc.domain.instrument import Instrument, pair_faults
-from execsvc.domain.order import UNRESOLVED, Order, OrderSpec, Status, content_hash
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.order import UNRESOLVED, Order, Status
+from execsvc.domain.pairrules import pair_faults
+from execsvc.domain.spec import OrderSpec, content_hash
 from execsvc.ports import Clock, Fresh, Journal, Known, OrderQuery, PrivateVenue, Room
 from execsvc.telemetry import Spans, Telemetry
 
@@ -107,7 +109,7 @@ class Desk:
             instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
             spec = replace(spec, symbol=instrument.symbol)
             try:
-                self._check(instrument, spec, timing)
+                self.check(instrument, spec, timing)
                 room = await self._room_at_once(key, spec)
             except ExecsvcError as refusal:
                 known = await self._known(key, spec)
@@ -115,7 +117,7 @@ class Desk:
                     return Known(known)
                 room = await self._room_in_turn(key, spec, timing, refusal)
                 try:
-                    self._check(instrument, spec, timing)
+                    self.check(instrument, spec, timing)
                 except ExecsvcError:
                     room.release()
                     raise
@@ -151,7 +153,8 @@ class Desk:
             )
         return order
 
-    def _check(self, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
+    def check(self, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
+        """Raises what keeps such an order from being sent now: a closed desk, a rule, a limit, too little time."""
         closed = (
             self._switch.refusal(post_only=spec.post_only)
             or self._sender.forbids()
@@ -160,9 +163,7 @@ class Desk:
         if closed is not None:
             raise error_of(closed)
         self._catalog.demand_fresh()
-        faults = pair_faults(
-            instrument, quantity=spec.base_quantity, limit_price=spec.limit_price, post_only=spec.post_only
-        )
+        faults = pair_faults(instrument, spec, self._clock.wall_ns())
         if faults:
             fields = tuple(bad for fault in faults for bad in fault.fields)
             raise error_of(replace(faults[0], fields=fields))
@@ -185,16 +186,21 @@ class Desk:
     async def cancel(self, who: Caller, ref: OrderRef, by: float) -> Order | Unremembered:
         """Of one's own, or with `kill` of another's. While the store cannot be read it is sent by the derived id."""
         try:
-            order = await self.get(who, ref)
+            order = await self.cancellable(who, ref)
         except Busy as store_down:
             return await self._cancels.blind(who, ref, by, store_down)
+        return await self._cancels.cancel(order, by)
+
+    async def cancellable(self, who: Caller, ref: OrderRef) -> Order:
+        """The order, if it is one's own or one may `kill`. Raises as `get`, or PERMISSION_MISSING."""
+        order = await self.get(who, ref)
         if order.key.caller != who.name and not who.may(Permission.KILL):
             raise refuse(
                 Reason.PERMISSION_MISSING,
                 "cancelling another caller's order needs the permission kill",
                 permission=Permission.KILL.value,
             )
-        return await self._cancels.cancel(order, by)
+        return order
 
     # ---- reading ------------------------------------------------------------------------------------------------
 
@@ -206,9 +212,10 @@ class Desk:
         return order
 
     async def _find(self, who: Caller, ref: OrderRef) -> Order | None:
-        if ref.client_order_id:
-            return await self._journal.get(OrderKey(self.account, ref.caller or who.name, ref.client_order_id))
-        return await self._journal.find(self.account, venue_order_id=ref.venue_order_id)
+        key = ref.key_for(self.account, who.name)
+        if key is None:
+            return await self._journal.find(self.account, venue_order_id=ref.venue_order_id)
+        return await self._journal.get(key)
 
     async def page(self, query: OrderQuery) -> tuple[Order, ...]:
         """Orders from the journal, newest first."""

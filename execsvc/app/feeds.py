@@ -1,8 +1,9 @@
 """Public streams kept alive and honest: one upstream subscription per topic, however many readers.
 
 Hands the news of the connections (links.py) to the rooms of the four kinds of topics, asks for what readers want, and
-notices silence on a fixed clock, so that a dead link shows even if the socket never says so. What a picture is and when it
-is LIVE is the rooms' business, what a message looks like on the wire is rpc's.
+notices silence on a fixed clock, so that a dead link shows even if the socket never says so; topics that are silent on a
+line that beats are lookout.py's, what readers get while it is away polls.py's. What a picture is and when it is LIVE is the
+rooms' business, what a message looks like on the wire is rpc's.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +15,8 @@ from execsvc.app.candles import Candles
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
 from execsvc.app.links import STALENESS_BOUND_S, Links
-from execsvc.app.quiet import QuietTopics
+from execsvc.app.lookout import Lookout, Place
+from execsvc.app.polls import Polls
 from execsvc.app.tickers import Tickers
 from execsvc.app.topics import BookChange, CandlePicture, link_of
 from execsvc.app.trades import Trades
@@ -65,9 +67,6 @@ class Feeds:
         instrument_of: Callable[[str], Instrument],
     ) -> None:
         self._clock = clock
-        self._tasks = tasks
-        self._quiet = QuietTopics(venue, clock, instrument_of)
-        self._looking = False
         self._telemetry = telemetry
         self._links = Links(venue, clock, tasks, self._handle)
         self._tickers = Tickers(clock, telemetry, self._links.starting)
@@ -75,6 +74,8 @@ class Feeds:
         self._trades = Trades(clock, telemetry, self._links.starting)
         self._candles = Candles(venue, clock, tasks, telemetry, self._links)
         self._rooms: tuple[Followed[Any, Any, Any], ...] = (self._tickers, self._books, self._trades, self._candles)
+        self._lookout = Lookout(venue, clock, tasks, self._links, self._place, instrument_of)
+        self._polls = Polls(venue, clock, tasks, self._links, self._tickers, instrument_of)
         self.mode: VenueMode | None = None
 
     def __repr__(self) -> str:
@@ -124,7 +125,7 @@ class Feeds:
     # ---- pictures ---------------------------------------------------------------------------------------------------
 
     def live_ticker(self, symbol: str) -> Ticker | None:
-        """The last ticker if the topic is LIVE; a wish for it lingers, so asking often makes it live."""
+        """The last ticker if the topic is LIVE."""
         return self._tickers.live(symbol)
 
     def live_book(self, symbol: str, depth: int) -> BookView | None:
@@ -149,22 +150,14 @@ class Feeds:
 
     def refusal(self, topic: Topic) -> str:
         """Why the venue refuses the topic; empty when it does not."""
-        match topic:
-            case TickerTopic(symbol):
-                return self._tickers.refusal(symbol)
-            case BookTopic(symbol, depth):
-                return self._books.refusal((symbol, depth))
-            case TradeTopic(symbol):
-                return self._trades.refusal(symbol)
-            case CandleTopic():
-                return self._candles.refusal(topic)
-            case _:
-                assert_never(topic)
+        room, key = self._place(topic)
+        return room.refusal(key)
 
     @property
     def public_state(self) -> FeedState:
-        """The public side as a whole: STALE when any followed link is down or silent; idle counts as LIVE."""
-        return self._links.state
+        """The public side as a whole: STALE when a followed link is down or silent, or a topic dead; idle counts as LIVE."""
+        dead = any(True for room in self._rooms for _ in room.read(dead=True))
+        return FeedState.STALE if dead else self._links.state
 
     @property
     def last_frame_ns(self) -> int | None:
@@ -184,55 +177,26 @@ class Feeds:
             dropped = [room.forget_idle(before) for room in self._rooms]
             if any(dropped):
                 self._want()
-            self._look_at_the_quiet()
-
-    def _look_at_the_quiet(self) -> None:
-        """One topic at a time: whether it is quiet, or dead."""
-        rooms = (self._tickers, self._books)
-        topic = None
-        if not self._looking:
-            live = [topic for room in rooms for topic in room.read(dead=False) if self._links.beats(link_of(topic))]
-            topic = self._quiet.next(live, [topic for room in rooms for topic in room.read(dead=True)])
-        if topic is not None:
-            self._looking = True
-            self._tasks.start(f"look at {topic}", self._look(topic))
-
-    async def _look(self, topic: Topic) -> None:
-        try:
-            match topic:
-                case TickerTopic(symbol):
-                    dead = await self._quiet.is_dead(topic, lambda: self._tickers.best(symbol))
-                    self._found(self._tickers, symbol, topic, dead=dead)
-                case BookTopic(symbol, depth):
-                    dead = await self._quiet.is_dead(topic, lambda: self._books.best((symbol, depth)))
-                    self._found(self._books, (symbol, depth), topic, dead=dead)
-                case _:
-                    raise AssertionError(f"{topic} is not compared")
-        finally:
-            self._looking = False
-
-    def _found(self, room: Followed[Any, Any, Any], key: object, topic: Topic, *, dead: bool | None) -> None:
-        if dead and self._links.beats(link_of(topic)):
-            room.died(key)
-            self._links.renew(link_of(topic), topic)
-        elif dead is False:
-            room.lives(key)
+            self._lookout.look(self._rooms)
+            self._polls.look()
 
     def _handle(self, key: int, event: FeedEvent) -> None:
         match event:
             case TickerSeen(ticker, snapshot):
                 self._heard(key, ticker.times.receive_ns)
-                self._quiet.heard(TickerTopic(ticker.symbol))
+                self._lookout.ticker(ticker, snapshot=snapshot)
                 self._tickers.saw(ticker, snapshot=snapshot)
             case BookSeen():
                 self._heard(key, event.times.receive_ns)
-                self._quiet.heard(event.topic)
+                self._lookout.heard(event.topic)
                 self._books.saw(event)
             case TradesSeen():
                 self._heard(key, event.receive_ns)
+                self._lookout.trades(event)
                 self._trades.saw(event)
             case CandlesSeen():
                 self._heard(key, event.receive_ns)
+                self._lookout.heard(event.topic)
                 self._candles.saw(event)
             case Beat(receive_ns):
                 self._heard(key, receive_ns)
@@ -262,17 +226,22 @@ class Feeds:
         """One topic's trouble: no other is touched."""
         if isinstance(event, Desynced):
             self._telemetry.checksum_failures.add(1, {"symbol": event.topic.symbol, "why": event.why})
-        match event.topic:
+        room, key = self._place(event.topic)
+        room.trouble(key, event)
+
+    def _place(self, topic: Topic) -> Place:
+        """The room of a topic, and its key there."""
+        match topic:
             case TickerTopic(symbol):
-                self._tickers.trouble(symbol, event)
+                return self._tickers, symbol
             case BookTopic(symbol, depth):
-                self._books.trouble((symbol, depth), event)
+                return self._books, (symbol, depth)
             case TradeTopic(symbol):
-                self._trades.trouble(symbol, event)
+                return self._trades, symbol
             case CandleTopic():
-                self._candles.trouble(event.topic, event)
+                return self._candles, topic
             case _:
-                assert_never(event.topic)
+                assert_never(topic)
 
     def _bound(self, new: int) -> None:
         if sum(map(len, self._rooms)) + new > MAX_TOPICS:
@@ -283,5 +252,5 @@ class Feeds:
         for room in self._rooms:
             for topic in room.topics():
                 wishes.setdefault(link_of(topic), set()).add(topic)
-        self._quiet.keep(topic for topics in wishes.values() for topic in topics)
+        self._lookout.keep([topic for topics in wishes.values() for topic in topics])
         self._links.want(wishes)

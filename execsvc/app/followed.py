@@ -11,8 +11,9 @@ from typing import Any, Generic, TypeVar
 
 from execsvc.app.hub import Gap, Mailbox
 from execsvc.app.topics import TopicState, link_of, worst
+from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import Desynced, FeedState, GapReason, Topic, TopicRefused
-from execsvc.ports import Clock
+from execsvc.ports import Clock, PublicVenue
 from execsvc.telemetry import Telemetry
 
 K = TypeVar("K", bound=Hashable)
@@ -42,6 +43,10 @@ class Followed(ABC, Generic[K, S, T]):
     @abstractmethod
     def _forget(self, state: S) -> None:
         """The picture is void."""
+
+    @abstractmethod
+    async def agrees(self, key: K, venue: PublicVenue, instrument: Instrument, by: float) -> bool:
+        """Whether the venue shows nothing over REST that was not told here. Raises what the venue raises."""
 
     def _break(self, box: Mailbox[T], gap: Gap) -> None:
         """Tells a reader of a hole: what is pending is void with the picture."""

@@ -2,8 +2,8 @@
 
 What open orders hold is told by no channel, and a total of one moment beside a hold of another is a figure that never was.
 So a picture is always one whole answer, never a mixture; the channel `balances` says when it is out of date, and proves an
-answer by its totals, for Kraken's queries may lag. Without that channel, orders alone tell. How a picture becomes a stream
-is app/fundsreader.py, and then rpc's business.
+answer by its totals, for Kraken's queries may lag. Where that channel is refused, orders alone tell: then the funds are
+STALE, and `problems` says why. How a picture becomes a stream is app/fundsreader.py, and then rpc's business.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason,
 from execsvc.domain.market import FeedState, LinkDown, LinkUp
 from execsvc.ports import (
     BalanceSeen,
+    BalancesRefused,
     BalancesSnapshot,
     Clock,
     ExecutionSeen,
@@ -69,6 +70,7 @@ class Funds:
         self._reading = False
         self._failure: Fault | None = None
         self._failures = self._failed_in_a_row = 0
+        self._refused = ""  # why the stream does not tell of balances
         self._caller = ""
         self._until = 0.0  # monotonic: how long the most patient of those who ask can wait
         self._asked_until = 0.0  # monotonic; the picture is kept current till then
@@ -85,9 +87,11 @@ class Funds:
 
     @property
     def state(self) -> FeedState:
-        """LIVE: the stream is, and what it told more than the staleness bound ago is in the picture."""
+        """LIVE: the stream is and tells of balances, and what it told more than the staleness bound ago is in the picture."""
         if self._feed() is not FeedState.LIVE or self.picture is None:
             return self.unread_state
+        if self._refused:
+            return FeedState.STALE
         late = self._overtaken_at is not None and self._clock.monotonic() - self._overtaken_at > STALENESS_BOUND_S
         return FeedState.STALE if late else FeedState.LIVE
 
@@ -97,6 +101,17 @@ class Funds:
         feed = self._feed()
         return FeedState.RESYNCING if feed is FeedState.LIVE else feed
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What a person has to know, in words."""
+        if not self._refused:
+            return ()
+        told = (
+            f"Kraken does not tell of balances ({self._refused}): they are read over REST when an order moves and each "
+            f"{UNTOLD_MOST_S:g} s, and count as STALE; if that lasts, see that the API key has the permission query-funds"
+        )
+        return (told,)
+
     def heard(self, event: PrivateEvent) -> None:
         """Takes in what the stream told."""
         if isinstance(event, LinkDown):
@@ -105,12 +120,17 @@ class Funds:
         match event:
             case LinkUp(_):
                 self.link += 1
+                self._refused = ""
                 self.picture = None
                 self._told.forget()
                 self._overtaken()
             case OrdersSnapshot(_) | ExecutionSeen():
                 self._overtaken()
+            case BalancesRefused(why):
+                self._refused = why
+                self._announce()
             case BalancesSnapshot(rows):
+                self._refused = ""
                 self._told.begin(rows)
                 if self.picture is not None and not self._told.agrees(self.picture.balances):
                     self._overtaken()

@@ -7,16 +7,24 @@ The composition root hands in the real adapters, a test or a simulation its own;
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from execsvc.app.amendhouse import amends_of
+from execsvc.app.amends import Amends
+from execsvc.app.batchdesk import BatchDesk
+from execsvc.app.batchsender import BatchSender
 from execsvc.app.cancels import Cancels
 from execsvc.app.catalog import Catalog
 from execsvc.app.chronicle import Chronicle
-from execsvc.app.desk import VENUE_FLOOR_S, Desk
+from execsvc.app.clearing import Clearing
+from execsvc.app.deadman import DeadMan
+from execsvc.app.desk import VENUE_FLOOR_S
+from execsvc.app.disconnects import Disconnects
 from execsvc.app.executions import Executions
 from execsvc.app.funds import Funds
+from execsvc.app.masscancels import MassCancels
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.risk import RiskDesk
-from execsvc.app.sender import Sender
+from execsvc.app.sessions import Sessions
 from execsvc.app.settlements import Settlements
 from execsvc.app.sightings import Sightings
 from execsvc.app.switch import Switch
@@ -30,10 +38,11 @@ from execsvc.telemetry import Telemetry
 
 @dataclass(frozen=True)
 class Terms:
-    """The figures of one account: V at its start and the least time Kraken wants for a deadline, in seconds."""
+    """The figures of one account, in seconds: V at its start, Kraken's least deadline, the policy's dead man's switch."""
 
     visibility_s: float = VISIBILITY_S
     venue_floor_s: float = VENUE_FLOOR_S
+    dead_man_s: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,7 +60,11 @@ class House:
     resolver: Resolver
     cancels: Cancels
     settlements: Settlements
-    desk: Desk
+    desk: BatchDesk
+    amends: Amends
+    clearing: Clearing
+    dead_man: DeadMan
+    sessions: Sessions
     executions: Executions
     funds: Funds
 
@@ -123,7 +136,20 @@ def house(
         tasks=tasks,
         installation_secret=store.installation_secret,
     )
-    sender = Sender(
+    mass = MassCancels(
+        account=account,
+        venue=venue,
+        journal=store,
+        chronicle=chronicle,
+        sightings=sightings,
+        resolver=resolver,
+        settlements=settlements,
+        stream_live=lambda: executions.state is FeedState.LIVE,
+        clock=clock,
+        tasks=tasks,
+    )
+    disconnects = Disconnects(clock, tasks, alarm)
+    sender = BatchSender(
         venue=venue,
         store=store,
         chronicle=chronicle,
@@ -136,7 +162,7 @@ def house(
         tasks=tasks,
         telemetry=telemetry,
     )
-    desk = Desk(
+    desk = BatchDesk(
         account=account,
         venue=venue,
         journal=store,
@@ -155,12 +181,14 @@ def house(
         account=account,
         venue=venue,
         journal=store,
+        facts=store,
         clock=clock,
         telemetry=telemetry,
         sightings=sightings,
         visibility=visibility,
         funds=funds,
         pursue_wishes=cancels.pursue_wishes,
+        alarm=alarm,
     )
     switch.venue_mode = lambda: executions.mode
     return House(
@@ -176,6 +204,32 @@ def house(
         cancels=cancels,
         settlements=settlements,
         desk=desk,
+        amends=amends_of(
+            venue=venue,
+            store=store,
+            catalog=catalog,
+            desk=desk,
+            chronicle=chronicle,
+            sightings=sightings,
+            switch=switch,
+            owner=owner,
+            visibility=visibility,
+            clock=clock,
+            tasks=tasks,
+            telemetry=telemetry,
+        ),
+        clearing=Clearing(desk=desk, mass=mass, catalog=catalog, disconnects=disconnects),
+        dead_man=DeadMan(
+            account=account,
+            venue=venue,
+            facts=store,
+            mass=mass,
+            clock=clock,
+            mode=lambda: executions.mode,
+            alarm=alarm,
+            policy_s=terms.dead_man_s,
+        ),
+        sessions=Sessions(account=account, journal=store, mass=mass, disconnects=disconnects),
         executions=executions,
         funds=funds,
     )

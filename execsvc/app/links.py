@@ -59,6 +59,11 @@ class Links:
             return False
         return self._clock.monotonic() - link.last_frame_at <= BEATS_S
 
+    def away(self, key: int) -> bool:
+        """Whether the connection is down or silent, and not merely being made for the first time."""
+        link = self._upstreams.get(key)
+        return link is not None and self._state(link) is FeedState.STALE
+
     def renew(self, key: int, topic: Topic) -> None:
         """Subscribes one topic anew; a snapshot follows."""
         self._upstreams[key].feed.renew(topic)

@@ -41,10 +41,11 @@ class MarketData:
         return tuple(sorted(wanted, key=lambda each: each.symbol))
 
     async def tickers(self, spellings: tuple[str, ...], by: float) -> tuple[Ticker, ...]:
-        """In request order; all of them by symbol when none is named."""
+        """In request order; all of them by symbol when none is named. The feed's where it is LIVE."""
         wanted = self.catalog.all_of(spellings)
         if not wanted:
-            return tuple(sorted(await self._venue.tickers((), by), key=lambda each: each.symbol))
+            every = [self.feeds.live_ticker(each.symbol) or each for each in await self._venue.tickers((), by)]
+            return tuple(sorted(every, key=lambda each: each.symbol))
         live = {each.symbol: self.feeds.live_ticker(each.symbol) for each in wanted}
         missing = tuple(each for each in wanted if live[each.symbol] is None)
         asked = {each.symbol: each for each in await self._venue.tickers(missing, by)} if missing else {}

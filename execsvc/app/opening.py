@@ -88,11 +88,14 @@ class Opening:
         self._phase(Phase.RECONCILING)
         if self._volatile_venue:
             await self._forget_the_last_exchange()
-        doubts = await house.resolver.adopt_all(check.accepted)
+        doubts = await house.resolver.adopt_all(check.accepted) + await house.amends.adopt_all(check.accepted)
+        await house.dead_man.load()
         self._tasks.supervise("owner", house.owner.keep)
         self._tasks.supervise("resolver", house.resolver.run)
+        self._tasks.supervise("amend doubts", house.amends.doubts.run)
         self._tasks.supervise("executions", house.executions.follow)
         self._tasks.supervise("reconcile", house.executions.reconcile_now_and_then)
+        self._tasks.supervise("dead man's switches", house.dead_man.run)
         self._tasks.supervise("key check", self._look_now_and_then)
         self._tasks.start("wishes of the last life", house.cancels.pursue_wishes())
         house.owner.confirmed(self._clock.monotonic())
@@ -110,6 +113,7 @@ class Opening:
             unresolved = await house.store.in_status(house.account, UNRESOLVED)
             looks_ran = any(order.status is Status.IN_DOUBT for order in unresolved)
             house.venue.resume(await self._past(), looks_ran=looks_ran)
+            await house.amends.resume(self._clock.wall_ns() - int(PAST_S * 1e9))
         self._resumed = True
 
     async def _past(self) -> tuple[Order, ...]:
@@ -128,7 +132,8 @@ class Opening:
 
     async def settled(self) -> bool:
         """Waits until the doubts found by `open` are settled, or for RECONCILE_MOST_S; then the account serves."""
-        settled = await self._house.resolver.until_none(self._clock.monotonic() + RECONCILE_MOST_S)
+        by = self._clock.monotonic() + RECONCILE_MOST_S
+        settled = await self._house.resolver.until_none(by) and await self._house.amends.until_none(by)
         self._phase(Phase.SERVING)
         return settled
 

@@ -18,10 +18,11 @@ READ_AHEAD = 200
 
 @dataclass(frozen=True)
 class OrderFilter:
-    """Whose orders and of which symbols; empty symbols mean all, empty caller every caller's."""
+    """Whose orders and of which symbols; empty symbols mean all, empty caller every caller's; outside: nobody's too."""
 
     caller: str
     symbols: frozenset[str] = frozenset()
+    outside: bool = False
 
     def passes(self, entry: JournalEntry) -> bool:
         """Whether the reader is to see the entry."""
@@ -31,28 +32,44 @@ class OrderFilter:
             caller, symbol = entry.fill.caller, entry.fill.symbol
         else:
             return False
-        return (not self.caller or caller == self.caller) and (not self.symbols or symbol in self.symbols)
+        whose = caller == self.caller if self.caller else bool(caller) or self.outside
+        return whose and (not self.symbols or symbol in self.symbols)
 
 
 class OrderReader:
-    """One follower's position in the journal."""
+    """One follower's position in the journal; `head` is where the journal ended when it came."""
 
-    def __init__(self, account: str, position: int, wanted: OrderFilter, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, account: str, position: int, wanted: OrderFilter, journal: Journal, clock: Clock, *, head: int
+    ) -> None:
         self._account = account
         self.position = position
+        self._met = self._head = head
         self._wanted = wanted
         self._journal = journal
         self._clock = clock
         self._pending: list[JournalEntry] = []
         self._news = asyncio.Event()
         self._news.set()
+        self._woken = False
 
-    def notice(self, _: JournalEntry) -> None:
+    @property
+    def behind(self) -> int:
+        """How many entries came while it was here and are not read. What it has to catch up with from before is no fault."""
+        return self._head - max(self.position, self._met)
+
+    def notice(self, entry: JournalEntry) -> None:
         """The journal grew."""
+        self._head = max(self._head, entry.sequence)
+        self._news.set()
+
+    def wake(self) -> None:
+        """Something else is to be told: take() comes back at once."""
+        self._woken = True
         self._news.set()
 
     async def take(self, by: float) -> JournalEntry | None:
-        """The next wanted entry, position moved past it; None at monotonic `by`."""
+        """The next wanted entry, position moved past it; None at monotonic `by`, or when it is woken."""
         while True:
             while self._pending:
                 entry = self._pending.pop(0)
@@ -63,6 +80,9 @@ class OrderReader:
                 async with self._clock.timeout_at(by):
                     await self._news.wait()
             except TimeoutError:
+                return None
+            if self._woken:
+                self._woken = False
                 return None
             self._news.clear()
             self._pending = list(await self._journal.after(self._account, self.position, READ_AHEAD))
@@ -79,9 +99,11 @@ class OrderFeed:
         self._journal = journal
         self._clock = clock
 
-    def filter_for(self, who: Caller, *, all_callers: bool, symbols: frozenset[str]) -> OrderFilter:
-        """The caller's own orders, or every caller's."""
-        return OrderFilter("" if all_callers else who.name, symbols)
+    def filter_for(
+        self, who: Caller, *, all_callers: bool, symbols: frozenset[str], outside: bool = False
+    ) -> OrderFilter:
+        """The caller's own orders, or every caller's, or with `outside` those too that were placed elsewhere."""
+        return OrderFilter("" if all_callers or outside else who.name, symbols, outside)
 
     @asynccontextmanager
     async def follow(
@@ -89,13 +111,14 @@ class OrderFeed:
     ) -> AsyncIterator[tuple[OrderReader, tuple[Order, ...]]]:
         """A reader and its snapshot (empty when it resumes). Raises RESUME_TOKEN_EXPIRED for a position too old."""
         if position is None:
-            start = await self._journal.last_sequence(self.account)
+            start = head = await self._journal.last_sequence(self.account)
             orders = await self._journal.in_status(self.account, LIVE | UNRESOLVED)
             shown = tuple(order for order in orders if wanted.passes(JournalEntry(0, order=order)))
         else:
             await self._journal.after(self.account, position, 1)
             start, shown = position, ()
-        reader = OrderReader(self.account, start, wanted, self._journal, self._clock)
+            head = max(start, await self._journal.last_sequence(self.account))
+        reader = OrderReader(self.account, start, wanted, self._journal, self._clock, head=head)
         stop = self._journal.subscribe(reader.notice)
         try:
             yield reader, shown

@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 from execsvc.app.executions import Executions
 from execsvc.app.feeds import Feeds
+from execsvc.app.funds import Funds
 from execsvc.app.resolver import Resolver
 from execsvc.app.switch import Switch
 from execsvc.app.visibility import Visibility
@@ -96,6 +97,7 @@ class Overview:
     private: PrivateVenue
     feeds: Feeds
     executions: Executions
+    funds: Funds
     resolver: Resolver
     visibility: Visibility
     switch: Switch
@@ -118,7 +120,7 @@ class Overview:
             reading = await self._reading.answer(by)
         except ExecsvcError as failure:
             problems.append(f"the exchange did not answer: {failure.fault.message}")
-        problems += self.private.rates.problems
+        problems += [*self.private.rates.problems, *self.funds.problems]
         if reading is not None and abs(reading.offset_s) - reading.uncertainty_s > CLOCK_OFF_S:
             problems.append(f"this machine's clock is {reading.offset_s:+.1f} s off the exchange's: set it right")
         lanes = tuple(_shut_by_mode(lane, self.executions.mode) for lane in self.private.lanes())

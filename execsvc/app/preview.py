@@ -1,26 +1,33 @@
 """Everything that placing an order would say, without placing it: rules, limits, counters, and the order that would pass.
 
 The one place where prices and quantities are rounded, and only as an offer: the quantity down to the lot, the price to the
-passive side. Nothing is written down, set aside or asked of Kraken. What a placement does besides is app/desk.py's.
+passive side. Nothing is written down or set aside, and Kraken is asked only where a caller wants its word too. What a
+placement does besides is app/desk.py's.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from decimal import Context, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from typing import TypedDict, TypeVar
 
 from execsvc.app.catalog import Catalog
 from execsvc.app.feeds import Feeds
+from execsvc.app.fees import FeeBook, FeeEstimate
 from execsvc.app.limits import NOTIONAL_LIMIT
-from execsvc.app.risk import Limits, RiskDesk
+from execsvc.app.risk import Limits, RiskDesk, closes_what_is_held
 from execsvc.app.worth import Worth, cents, in_dollars, worth
 from execsvc.domain import money
 from execsvc.domain.errors import ExecsvcError, Fault, Reason
-from execsvc.domain.instrument import Instrument, pair_faults
+from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import Side
-from execsvc.domain.order import OrderSpec
+from execsvc.domain.pairrules import Grid, figures, pair_faults, step_of
+from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType
 from execsvc.ports import CallClass, CapacityQuestion, Clock, CounterState, Rates
 
-QUANTITY, PRICE, SYMBOL = "spec.base_quantity", "spec.limit.limit_price", "spec.symbol"
+SYMBOL = "spec.symbol"
+T = TypeVar("T", Decimal, Decimal | None)
+# Asks Kraken to judge an order without placing it, until a monotonic instant, on behalf of a caller: its objection.
+Ask = Callable[[OrderSpec, Instrument, float, str], Awaitable[Fault | None]]
 _WIDE = Context(prec=60)
 
 
@@ -49,7 +56,10 @@ class RiskCheck:
 
 @dataclass(frozen=True)
 class Previewed:
-    """What placing would say. `placeable`: the rounded order would be sent now; wait_s: until there is room, None never."""
+    """What placing would say. `placeable`: the rounded order would be sent now; wait_s: until there is room, None never.
+
+    objection: what Kraken has against it, where it was asked; fees: None where the rates are not known.
+    """
 
     placeable: bool
     rounded: OrderSpec
@@ -60,6 +70,9 @@ class Previewed:
     counter: CounterState
     wait_s: float | None
     as_of_ns: int
+    venue_asked: bool = False
+    objection: Fault | None = None
+    fees: FeeEstimate | None = None
 
 
 class Preview:
@@ -75,6 +88,8 @@ class Preview:
         rates: Rates,
         clock: Clock,
         closed_because: Callable[[], Fault | None],
+        ask: Ask,
+        fees: FeeBook,
     ) -> None:
         self._catalog = catalog
         self._feeds = feeds
@@ -83,6 +98,8 @@ class Preview:
         self._rates = rates
         self._clock = clock
         self._closed_because = closed_because
+        self._ask = ask
+        self._fees = fees
 
     def look(self, spec: OrderSpec) -> Previewed:
         """The verdict on the order as it is now. Raises UNKNOWN_SYMBOL, and VENUE_UNREACHABLE while no pair is known."""
@@ -91,7 +108,9 @@ class Preview:
         rounded = rounded_spec(instrument, given)
         _, counter = self._rates.counters((instrument.symbol,))
         capacity = self._rates.capacity(CapacityQuestion(CallClass.PLACE, instrument.symbol))
-        breaches = (*self._shut(), *rule_breaches(instrument, given, rounded), *_crowded(counter, capacity.wait_s))
+        now_ns = self._clock.wall_ns()
+        broken = rule_breaches(instrument, given, rounded, now_ns)
+        breaches = (*self._shut(), *broken, *_crowded(counter, capacity.wait_s))
         checks = self._checks(instrument, rounded)
         return Previewed(
             placeable=all(each.fixed_by_rounding for each in breaches)
@@ -104,8 +123,22 @@ class Preview:
             cost=self._rates.place_cost(),
             counter=counter,
             wait_s=capacity.wait_s,
-            as_of_ns=self._clock.wall_ns(),
+            as_of_ns=now_ns,
         )
+
+    async def priced(self, previewed: Previewed, by: float, caller: str) -> Previewed:
+        """The same with what the rounded order would cost, if filled whole, at the account's rates."""
+        rounded = previewed.rounded
+        instrument = self._catalog.instrument(rounded.symbol, SYMBOL)
+        fees = await self._fees.estimate(instrument, rounded, previewed.worth, by, caller=caller)
+        return replace(previewed, fees=fees)
+
+    async def asked(self, previewed: Previewed, by: float, caller: str) -> Previewed:
+        """The same with Kraken's own word on the rounded order. Raises as reads do when Kraken cannot be asked in time."""
+        instrument = self._catalog.instrument(previewed.rounded.symbol, SYMBOL)
+        objection = await self._ask(previewed.rounded, instrument, by, caller)
+        placeable = previewed.placeable and objection is None
+        return replace(previewed, placeable=placeable, venue_asked=True, objection=objection)
 
     def _shut(self) -> tuple[Breach, ...]:
         """What stands against any order now: a desk that takes none, rules too old to trust."""
@@ -123,6 +156,9 @@ class Preview:
         limit = self._limits.max_order_notional
         if limit is None:
             return ()
+        if closes_what_is_held(rounded):
+            message = "it closes a position that is there: no limit holds that back"
+            return (RiskCheck(NOTIONAL_LIMIT, "", money.text(limit), message, passed=True),)
         reckoned = worth(rounded, self._feeds)
         dollars = None if reckoned is None else in_dollars(reckoned.notional, instrument.quote, self._feeds)
         value, bound = "" if dollars is None else cents(dollars), money.text(limit)
@@ -138,37 +174,72 @@ class Preview:
 
 
 def rounded_spec(instrument: Instrument, spec: OrderSpec) -> OrderSpec:
-    """Quantity down to the lot, price to the passive side; what would become zero stays as it is."""
-    quantity = _stepped(spec.base_quantity, instrument.quantity_increment, up=False)
-    if spec.limit_price is None:
-        return replace(spec, base_quantity=quantity)
-    price = _stepped(spec.limit_price, instrument.price_increment, up=spec.side is Side.SELL)
-    return replace(spec, base_quantity=quantity, limit_price=price)
+    """Quantities down to their step, prices to the passive side; what would become zero stays as it is.
+
+    What an iceberg shows is rounded up, so that it is not too little. A trigger's passive side is where it fires later, that
+    of a distance is the longer one.
+    """
+    lot = instrument.quantity_increment
+    quantity = _stepped(spec.base_quantity, lot, up=False)
+    shown = _stepped(spec.display_quantity, lot, up=True)
+    close = spec.conditional_close
+    if close is not None:
+        opposite = Side.SELL if spec.side is Side.BUY else Side.BUY
+        close = replace(close, **_rounded_prices(instrument, close, opposite))
+    return replace(
+        spec,
+        base_quantity=quantity,
+        quote_quantity=_stepped(spec.quote_quantity, step_of(instrument, Grid.COST), up=False),
+        display_quantity=shown if shown is None or quantity is None else min(shown, quantity),
+        conditional_close=close,
+        **_rounded_prices(instrument, spec, spec.side),
+    )
 
 
-def _stepped(value: Decimal, step: Decimal, *, up: bool) -> Decimal:
-    if money.is_multiple(value, step):
+class _Prices(TypedDict):
+    limit_price: Decimal | None
+    trigger_price: Decimal | None
+    offset: Offset | None
+    limit_offset: Offset | None
+
+
+def _rounded_prices(instrument: Instrument, whole: OrderSpec | ConditionalClose, side: Side) -> _Prices:
+    """A buy's limit goes down. A buy that waits for the price to rise, a stop, fires later higher up."""
+    tick, sells = instrument.price_increment, side is Side.SELL
+    fires_higher = sells is (whole.order_type is OrderType.TAKE_PROFIT)
+    return _Prices(
+        limit_price=_stepped(whole.limit_price, tick, up=sells),
+        trigger_price=_stepped(whole.trigger_price, tick, up=fires_higher),
+        offset=_stepped_offset(whole.offset, tick, up=True),
+        limit_offset=_stepped_offset(whole.limit_offset, tick, up=sells),
+    )
+
+
+def _stepped_offset(offset: Offset | None, step: Decimal, *, up: bool) -> Offset | None:
+    if offset is None or offset.percent:
+        return offset
+    return replace(offset, value=_stepped(offset.value, step, up=up))
+
+
+def _stepped(value: T, step: Decimal, *, up: bool) -> T:
+    if value is None or money.is_multiple(value, step):
         return value
-    steps = _WIDE.divide_int(value, step) + (1 if up else 0)
-    return money.product(steps, step) if steps else value
+    whole = _WIDE.divide(value, step).to_integral_value(ROUND_CEILING if up else ROUND_FLOOR, _WIDE)
+    return money.product(whole, step) if whole else value
 
 
 # ---- breaches, pure ---------------------------------------------------------------------------------------------
 
 
-def rule_breaches(instrument: Instrument, given: OrderSpec, rounded: OrderSpec) -> tuple[Breach, ...]:
+def rule_breaches(instrument: Instrument, given: OrderSpec, rounded: OrderSpec, now_ns: int) -> tuple[Breach, ...]:
     """Pair rules that the order breaks as given, then those that it breaks only once it is rounded."""
-    before, after = _faults(instrument, given), _faults(instrument, rounded)
+    before, after = pair_faults(instrument, given, now_ns), pair_faults(instrument, rounded, now_ns)
     left = {_mark(fault) for fault in after}
     known = {_mark(fault) for fault in before}
     return (
         *(_breach(fault, given, fixed=_mark(fault) not in left) for fault in before),
         *(_breach(fault, rounded, fixed=False) for fault in after if _mark(fault) not in known),
     )
-
-
-def _faults(instrument: Instrument, spec: OrderSpec) -> tuple[Fault, ...]:
-    return pair_faults(instrument, quantity=spec.base_quantity, limit_price=spec.limit_price, post_only=spec.post_only)
 
 
 def _mark(fault: Fault) -> tuple[Reason, str]:
@@ -182,13 +253,11 @@ def _field(fault: Fault) -> str:
 
 def _breach(fault: Fault, spec: OrderSpec, *, fixed: bool) -> Breach:
     field, told = _field(fault), fault.metadata
-    value = spec.symbol
-    if field == PRICE and spec.limit_price is not None:
-        value = money.text(spec.limit_price)
-    elif "min_cost" in told and spec.limit_price is not None:
+    values = {each.path: money.text(each.value) for each in figures(spec)}
+    values |= {SYMBOL: spec.symbol, "spec.leverage": str(spec.leverage)}
+    value = values.get(field, "")
+    if "min_cost" in told and spec.limit_price is not None and spec.base_quantity is not None:
         value = money.text(money.product(spec.limit_price, spec.base_quantity))
-    elif field == QUANTITY:
-        value = money.text(spec.base_quantity)
     bound = next((told[name] for name in ("increment", "min_quantity", "min_cost", "status") if name in told), "")
     return Breach(field, fault.reason, value, bound, fault.message, fixed)
 

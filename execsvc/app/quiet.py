@@ -1,17 +1,16 @@
 """Topics that fall silent while their line still beats: a quiet market, or a subscription that died without a word.
 
-Heartbeats do not tell which. So a ticker or book that has said nothing for long, by its own habit, is compared with the
-venue's picture over REST, one topic at a time, for such calls are few. What differs twice, a second apart, without a word
-on the stream between, is dead. What is done about it is app/feeds.py's and followed.py's.
+Heartbeats do not tell which. So a topic that has said nothing for long, by its own habit, is compared with what the venue
+shows over REST, one topic at a time, for such calls are few. What differs twice, a second apart, without a word on the
+stream between, is dead. What is compared is the rooms' own (followed.py), what is done about it lookout.py's.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from execsvc.domain.errors import ExecsvcError
-from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import BookTopic, TickerTopic, Topic
-from execsvc.ports import Clock, PublicVenue
+from execsvc.ports import Clock
 
 LEAST_S = 4.5  # with the two looks that follow: told within six seconds
 HABITS = 10  # silent for so many of its usual gaps
@@ -19,11 +18,7 @@ AGAIN_S = 5.0  # a topic that was found dead is looked at this often
 LOOK_S = 3.0
 SETTLE_S = 1.0
 SPACING_S = 2.0
-LEVELS = 3
 SMOOTH = 8
-
-Best = tuple[object, ...]
-"""The best of a picture: what two pictures of one moment must have in common."""
 
 
 @dataclass
@@ -35,12 +30,10 @@ class _Quiet:
 
 
 class QuietTopics:
-    """What is known of each topic's habit. `instrument_of` raises for a pair that is not known."""
+    """What is known of each topic's habit."""
 
-    def __init__(self, venue: PublicVenue, clock: Clock, instrument_of: Callable[[str], Instrument]) -> None:
-        self._venue = venue
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._instrument_of = instrument_of
         self._known: dict[Topic, _Quiet] = {}
         self._asked_at = float("-inf")  # seconds
 
@@ -59,36 +52,57 @@ class QuietTopics:
         known.news += 1
         known.asked_at = None
 
+    def heard_at(self, topic: Topic) -> float | None:
+        """When it last spoke, monotonic; None: never."""
+        known = self._known.get(topic)
+        return None if known is None else known.heard_at
+
     def keep(self, topics: Iterable[Topic]) -> None:
         """Forgets all others."""
         kept = set(topics)
         self._known = {topic: known for topic, known in self._known.items() if topic in kept}
 
     def next(self, live: Iterable[Topic], dead: Iterable[Topic]) -> Topic | None:
-        """Which to look at now, the longest silent first; None: none, or the last look is too short ago."""
+        """Which to look at now; None: none, or the last look is too short ago.
+
+        What is quoted on goes first, then the longest silent: a look that finds nothing wrong makes the next one rarer, so
+        that nothing waits for ever.
+        """
         now = self._clock.monotonic()
         if now - self._asked_at < SPACING_S:
             return None
         due = [topic for topic in live if topic in self._known and now >= self._due_at(self._known[topic])]
         due += [topic for topic in dead if topic in self._known and now >= self._dead_due_at(self._known[topic])]
-        return min(due, key=lambda topic: self._known[topic].heard_at, default=None)
+        return min(due, key=self._turn, default=None)
 
-    async def is_dead(self, topic: Topic, ours: Callable[[], Best | None]) -> bool | None:
-        """Whether the venue's picture goes on while the topic stands still; None: it spoke, or the venue did not answer."""
+    async def is_dead(self, topic: Topic, agrees: Callable[[float], Awaitable[bool]]) -> bool | None:
+        """Whether the venue goes on while the topic stands still; None: it spoke, or the venue did not answer.
+
+        `agrees(by)` asks the venue, and says whether it shows nothing that was not told.
+        """
         known = self._known[topic]
         known.asked_at = self._asked_at = self._clock.monotonic()
         news = known.news
         for settle_s in (SETTLE_S, 0.0):
             try:
-                theirs = await self._best(topic)
+                agreed = await agrees(self._clock.monotonic() + LOOK_S)
             except ExecsvcError:
                 return None
             if known.news != news:
                 return None
-            if ours() == theirs:
+            if agreed:
                 return False
             await self._clock.sleep(settle_s)
         return True if known.news == news else None
+
+    def convicted(self, topic: Topic) -> None:
+        """It was found dead without a look: the next one comes when a subscription anew has had its time."""
+        known = self._known.get(topic)
+        if known is not None:
+            known.asked_at = self._clock.monotonic()
+
+    def _turn(self, topic: Topic) -> tuple[bool, float]:
+        return not isinstance(topic, TickerTopic | BookTopic), self._known[topic].heard_at
 
     def _due_at(self, known: _Quiet) -> float:
         """After a look that found nothing wrong, when the silence has lasted twice as long."""
@@ -98,12 +112,3 @@ class QuietTopics:
 
     def _dead_due_at(self, known: _Quiet) -> float:
         return (known.heard_at if known.asked_at is None else known.asked_at) + AGAIN_S
-
-    async def _best(self, topic: Topic) -> Best:
-        by = self._clock.monotonic() + LOOK_S
-        instrument = self._instrument_of(topic.symbol)
-        if isinstance(topic, TickerTopic):
-            (ticker,) = await self._venue.tickers((instrument,), by)
-            return ticker.bid_price, ticker.ask_price
-        view = await self._venue.book(instrument, min(topic.depth, 10) if isinstance(topic, BookTopic) else 10, by)
-        return view.bids[:LEVELS], view.asks[:LEVELS]

@@ -23,11 +23,11 @@ from execsvc.domain.order import (
     Intent,
     NeverSent,
     Order,
-    OrderSpec,
     Refused,
     Status,
     VenueOrder,
 )
+from execsvc.domain.spec import OrderSpec
 from execsvc.domain.story import Step, StepKind
 from execsvc.ports import (
     Accepted,
@@ -163,16 +163,6 @@ class Sender:
 
     async def _send(self, order: Order, instrument: Instrument, by: float, room: Room, written: float) -> None:
         """Owned by the server: one POST, then the outcome is durable. Whatever cannot be recorded stays a doubt."""
-
-        def forbidden() -> Fault | None:
-            steady_s = self._clock.monotonic() - written
-            wall_s = (self._clock.wall_ns() - order.attempt_time_ns) / 1e9
-            return (
-                self._owner.forbids()
-                or clock_untrusted(self._venue.clock())
-                or clock_moved(steady_s=steady_s, wall_s=wall_s)
-            )
-
         began = self._clock.monotonic()
         try:
             placement = await self._venue.place(
@@ -180,7 +170,7 @@ class Sender:
                 instrument,
                 by,
                 room=room,
-                forbidden=forbidden,
+                forbidden=lambda: self._forbidden(order, written),
                 note=lambda step: self._note(order, step),
             )
             await self._record(order, placement, by)
@@ -189,6 +179,16 @@ class Sender:
         finally:
             self._flying.discard(order.key)
             self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "ack"})
+
+    def _forbidden(self, order: Order, written: float) -> Fault | None:
+        """Why it may not leave any more, asked last of all."""
+        steady_s = self._clock.monotonic() - written
+        wall_s = (self._clock.wall_ns() - order.attempt_time_ns) / 1e9
+        return (
+            self._owner.forbids()
+            or clock_untrusted(self._venue.clock())
+            or clock_moved(steady_s=steady_s, wall_s=wall_s)
+        )
 
     async def _record(self, order: Order, placement: Placement, entry_by: float) -> None:
         reason = ""

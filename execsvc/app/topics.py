@@ -28,6 +28,9 @@ from execsvc.domain.market import (
 T = TypeVar("T")
 
 SHARED_LINK = 10  # tickers, trades and candles share the connection of the depth-10 books
+CandleMark = tuple[int, int]
+"""How far candles have come: when the newest opened (ns), and how many trades are in it."""
+
 _WORST = (FeedState.STALE, FeedState.RESYNCING, FeedState.LIVE)
 
 
@@ -71,10 +74,11 @@ class TopicState(Generic[T]):
 
 @dataclass(eq=False)
 class TickerState(TopicState[Ticker]):
-    """One symbol's ticker."""
+    """One symbol's ticker. `polled`: what was read over REST since the stream went away, and nothing was told since."""
 
     topic: TickerTopic
     last: Ticker | None = None
+    polled: Ticker | None = None
 
 
 @dataclass(eq=False)
@@ -88,16 +92,23 @@ class BookState(TopicState[BookChange]):
 
 @dataclass(eq=False)
 class TradeState(TopicState[Trade]):
-    """One symbol's trades; `recent` are ids that were seen lately, `newest` the highest of all; none yet: -1."""
+    """One symbol's trades; `recent` are ids that were seen lately, `newest` the highest of all; none yet: -1.
+
+    newest_ns: when the newest happened, as the venue says; None: it did not, or there is none.
+    """
 
     topic: TradeTopic
     recent: dict[str, None] = field(default_factory=dict)
     newest: int = -1
+    newest_ns: int | None = None
 
 
 @dataclass(eq=False)
 class CandleState(TopicState[CandlePicture]):
-    """One symbol's candles; `wanted`: how many closed ones each reader's snapshot has; `waiting`: who has none yet."""
+    """One symbol's candles; `wanted`: how many closed ones each reader's snapshot has; `waiting`: who has none yet.
+
+    before: the newest traded candle that the venue showed over REST while the stream had none.
+    """
 
     topic: CandleTopic
     instrument: Instrument | None = None
@@ -105,6 +116,7 @@ class CandleState(TopicState[CandlePicture]):
     wanted: "dict[Mailbox[CandlePicture], int]" = field(default_factory=dict)
     waiting: "set[Mailbox[CandlePicture]]" = field(default_factory=set)
     asking: bool = False
+    before: CandleMark | None = None
 
 
 def link_of(topic: Topic) -> int:

@@ -10,9 +10,12 @@ from contextlib import contextmanager
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Gap, Mailbox
 from execsvc.app.topics import TradeState
+from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import Trade, TradesSeen, TradeTopic
+from execsvc.ports import PublicVenue
 
 RECENT_MAX = 1000
+LOOKED_AT = 1000  # trades after the newest: one sweep of a book may be hundreds of one instant
 
 
 class Trades(Followed[str, TradeState, Trade]):
@@ -32,14 +35,31 @@ class Trades(Followed[str, TradeState, Trade]):
             return
         told = self._new_of_snapshot(state, seen.trades) if seen.snapshot else self._unheard(state, seen.trades)
         for trade in seen.trades:
-            state.newest = max(state.newest, int(trade.trade_id))
+            if int(trade.trade_id) > state.newest:
+                state.newest, state.newest_ns = int(trade.trade_id), trade.times.venue_ns
             state.recent[trade.trade_id] = None
         while len(state.recent) > RECENT_MAX:
             del state.recent[next(iter(state.recent))]
         for trade in told:
             for box in state.boxes:
                 box.offer(trade.symbol, trade, snapshot=False)
-        self._came(state)
+        self._came(state, news=not seen.snapshot)
+
+    async def agrees(self, key: str, venue: PublicVenue, instrument: Instrument, by: float) -> bool:
+        """Whether there is no trade after the newest one that was told.
+
+        Where none ever was, the venue's newest is where telling begins: it may have happened before anybody listened.
+        """
+        state = self._states.get(key)
+        if state is None:
+            return True
+        page = await venue.trades(instrument, state.newest_ns, 1 if state.newest_ns is None else LOOKED_AT, by)
+        theirs = max(page.trades, key=lambda trade: int(trade.trade_id), default=None)
+        if theirs is None:
+            return True
+        if state.newest < 0:
+            state.newest, state.newest_ns = int(theirs.trade_id), theirs.times.venue_ns
+        return int(theirs.trade_id) <= state.newest
 
     def _new_of_snapshot(self, state: TradeState, trades: tuple[Trade, ...]) -> list[Trade]:
         if state.newest < 0:

@@ -1,7 +1,8 @@
 """What an order is worth, in its quote asset and in US dollars, by pictures that are live.
 
-A limit order is reckoned at its own price, a market order at the touch plus a slippage cap. Where a picture is missing there
-is no figure: nothing is guessed, and nothing is asked of the exchange. What a figure may be is app/risk.py's to say.
+An order with a limit is reckoned at that price, a stop at its trigger and a market order at the touch, both plus a slippage
+cap. Where a picture is missing there is no figure: nothing is guessed, and nothing is asked of the exchange. What a figure
+may be is app/risk.py's to say.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from decimal import Context, Decimal
 from execsvc.app.feeds import Feeds
 from execsvc.domain import money
 from execsvc.domain.market import Side
-from execsvc.domain.order import OrderSpec
+from execsvc.domain.spec import Offset, OrderSpec
 
 SLIPPAGE_CAP = Decimal("1.01")
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
@@ -20,25 +21,48 @@ _WIDE = Context(prec=60)  # 18 digits times 18 digits, twice over, do not fit in
 
 @dataclass(frozen=True)
 class Worth:
-    """`notional` is price times quantity, in quote units; read_ns: when the price was read, None for the order's own."""
+    """`notional` is price times quantity, in quote units; read_ns: when the price was read, None for the order's own.
+
+    price is None where none was needed: the order itself says what it may cost.
+    """
 
     notional: Decimal
-    price: Decimal
+    price: Decimal | None
     read_ns: int | None = None
 
 
 def worth(spec: OrderSpec, feeds: Feeds) -> Worth | None:
-    """Of an order with a canonical symbol; None: no live price to reckon with."""
+    """Of an order with a canonical symbol; None: no live price to reckon with, or no quantity (a whole position)."""
+    if spec.quote_quantity is not None:
+        return Worth(spec.quote_quantity, None)
+    if spec.base_quantity is None:
+        return None
     if spec.limit_price is not None:
         return Worth(money.product(spec.limit_price, spec.base_quantity), spec.limit_price)
+    if spec.trigger_price is not None:
+        price = money.product(spec.trigger_price, SLIPPAGE_CAP)
+        return Worth(money.product(price, spec.base_quantity), price)
+    return _at_the_touch(spec, spec.base_quantity, feeds)
+
+
+def _at_the_touch(spec: OrderSpec, quantity: Decimal, feeds: Feeds) -> Worth | None:
+    """A market order, and a trailing stop as if it fired from here: a buy then fires that much higher."""
     ticker = feeds.live_ticker(spec.symbol)
     if ticker is None:
         return None
     touch = ticker.ask_price if spec.side is Side.BUY else ticker.bid_price
     if touch is None:
         return None
+    if spec.offset is not None and spec.side is Side.BUY:
+        touch = _away(touch, spec.offset)
     price = money.product(touch, SLIPPAGE_CAP)
-    return Worth(money.product(price, spec.base_quantity), price, ticker.times.receive_ns)
+    return Worth(money.product(price, quantity), price, ticker.times.receive_ns)
+
+
+def _away(price: Decimal, offset: Offset) -> Decimal:
+    if not offset.percent:
+        return _WIDE.add(price, offset.value)
+    return _WIDE.add(price, _WIDE.divide(money.product(price, offset.value), Decimal(100)))
 
 
 def in_dollars(notional: Decimal, quote: str, feeds: Feeds) -> Decimal | None:

@@ -12,6 +12,7 @@ from execsvc.app.account import AccountReads
 from execsvc.app.catalog import Catalog
 from execsvc.app.explain import Explain
 from execsvc.app.feeds import STALENESS_BOUND_S, Feeds
+from execsvc.app.fees import FeeBook
 from execsvc.app.house import House, Terms, house
 from execsvc.app.limits import AccountLimits
 from execsvc.app.market import MarketData
@@ -60,6 +61,7 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
     public, private = _venues(settings, parts, store, access)
     catalog = Catalog(public, clock)
     feeds = Feeds(public, clock, tasks, telemetry, catalog.instrument)
+    fees = FeeBook(private.statements, catalog, clock)
     limits = Limits(settings.max_order_notional)
     risk = RiskDesk(limits, catalog, feeds)
     built = house(
@@ -72,7 +74,11 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
         tasks=tasks,
         telemetry=telemetry,
         alarm=_alarm,
-        terms=Terms(visibility_s=settings.visibility_s, venue_floor_s=settings.deadline_floor_s),
+        terms=Terms(
+            visibility_s=settings.visibility_s,
+            venue_floor_s=settings.deadline_floor_s,
+            dead_man_s=settings.dead_man_s,
+        ),
     )
     overview = Overview(
         about=_about(settings, parts, store, access, built),
@@ -80,6 +86,7 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
         private=private,
         feeds=feeds,
         executions=built.executions,
+        funds=built.funds,
         resolver=built.resolver,
         visibility=built.visibility,
         switch=built.switch,
@@ -103,7 +110,8 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
         feed=OrderFeed(ACCOUNT, store, store.journal_id, clock),
         reads=AccountReads(
             account=ACCOUNT,
-            venue=private,
+            statements=private.statements,
+            fees=fees,
             journal=store,
             catalog=catalog,
             funds=built.funds,
@@ -127,6 +135,8 @@ def rooms(settings: Settings, parts: Parts, store: Store, access: VenueAccess) -
             closed_because=lambda: (
                 built.switch.closed_because or built.owner.forbids() or clock_untrusted(private.clock())
             ),
+            ask=private.asking.objection,
+            fees=fees,
         ),
         retention=Retention(ACCOUNT, store, clock, Keep(settings.retention_days, settings.id_retention_days)),
     )

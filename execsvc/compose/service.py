@@ -73,6 +73,7 @@ async def service(settings: Settings, parts: Parts, stop: Stop) -> AsyncIterator
         services = _services(settings, parts, built)
         await _first_tables(services.market.catalog, parts)
         parts.tasks.supervise("catalog", services.market.catalog.keep_fresh)
+        parts.tasks.supervise("indexes", services.market.catalog.keep_indexes)
         parts.tasks.supervise("feeds", services.market.feeds.watch)
         parts.tasks.supervise("retention", built.retention.run)
         door = await _open_grpc(settings, services)
@@ -85,6 +86,10 @@ async def service(settings: Settings, parts: Parts, stop: Stop) -> AsyncIterator
 def _services(settings: Settings, parts: Parts, built: Rooms) -> Services:
     return Services(
         desk=built.house.desk,
+        amends=built.house.amends,
+        clearing=built.house.clearing,
+        dead_man=built.house.dead_man,
+        sessions=built.house.sessions,
         preview=built.preview,
         limits=built.limits,
         explain=built.explain,
@@ -94,6 +99,7 @@ def _services(settings: Settings, parts: Parts, built: Rooms) -> Services:
         overview=built.overview,
         callers=LocalCaller(ACCOUNT, anywhere=not settings.listen.is_local),
         clock=parts.clock,
+        tasks=parts.tasks,
         entropy=parts.entropy,
         telemetry=parts.telemetry,
         report=_report,
@@ -143,17 +149,20 @@ async def _drain(door: grpc_door.Door, built: Rooms, parts: Parts) -> None:
     log = structlog.get_logger()
     built.overview.phase = Phase.DRAINING
     door.drain()
-    desk, resolver, clock = built.house.desk, built.house.resolver, parts.clock
+    desk, amends, resolver, clock = built.house.desk, built.house.amends, built.house.resolver, parts.clock
     began = clock.monotonic()
-    while desk.in_flight and clock.monotonic() < began + IN_FLIGHT_WAIT_S:
+    settled_by = began + DRAIN_MOST_S - CLOSE_GRACE_S
+    while (desk.in_flight or amends.in_flight) and clock.monotonic() < began + IN_FLIGHT_WAIT_S:
         await clock.sleep(0.02)
-    settled = await resolver.until_none(began + DRAIN_MOST_S - CLOSE_GRACE_S)
+    settled = await resolver.until_none(settled_by) and await amends.until_none(settled_by)
+    await built.house.dead_man.leave(clock.monotonic() + CLOSE_GRACE_S)
     await door.stop(CLOSE_GRACE_S)
-    if settled and not desk.in_flight:
+    in_flight = desk.in_flight + amends.in_flight
+    if settled and not in_flight:
         log.info("service.drained")
     else:
         log.warning(
             "service.drained",
-            count=resolver.in_doubt + desk.in_flight,
+            count=resolver.in_doubt + amends.doubts.in_doubt + in_flight,
             why="the journal resolves the rest at the next start",
         )

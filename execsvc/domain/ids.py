@@ -48,6 +48,13 @@ class OrderRef:
     def __str__(self) -> str:
         return self.client_order_id or self.venue_order_id
 
+    def key_for(self, account: str, caller: str) -> OrderKey | None:
+        """What that caller means by it; None where Kraken's id is given. An order placed elsewhere is nobody's."""
+        if not self.client_order_id:
+            return None
+        elsewhere = self.client_order_id.startswith(EXTERNAL_PREFIX)
+        return OrderKey(account, "" if elsewhere else self.caller or caller, self.client_order_id)
+
 
 def wire_id(installation_secret: bytes, key: OrderKey, attempt: int) -> str:
     """The `cl_ord_id` sent to Kraken: a UUIDv4-shaped HMAC of key and attempt, first 32 bits the installation's tag."""

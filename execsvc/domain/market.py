@@ -43,7 +43,10 @@ class EventTimes:
 
 @dataclass(frozen=True)
 class Ticker:
-    """Absolute picture of one symbol. A price of None: that side of the book is empty."""
+    """Absolute picture of one symbol. A price of None: that side of the book is empty.
+
+    polled: read over REST, not told by the stream.
+    """
 
     symbol: str
     bid_price: Decimal | None
@@ -57,6 +60,7 @@ class Ticker:
     high_24h: Decimal
     change_24h: Decimal | None
     times: EventTimes
+    polled: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,10 @@
-"""An order's life: what a caller wants, where it stands, and which moves are possible.
+"""An order's life: where it stands, what may be heard of it, and which moves are possible. What is wanted is spec.py's.
 
 `TRANSITIONS` is the contract's table of allowed status changes; `Order.apply` folds one event through it and an unlisted
 move is Broken. Doubt is a state here, never an error: SUBMITTED means durable and perhaps sent, IN_DOUBT that the answer
 was lost. Numbers only grow: a stale report after a newer one changes nothing.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -14,23 +13,11 @@ from typing import assert_never
 
 from execsvc.domain import money
 from execsvc.domain.account import AssetAmount
+from execsvc.domain.ending import end_fault as end_fault_of
 from execsvc.domain.errors import Broken, Fault, Reason
+from execsvc.domain.feesum import NO_FEES, FeeSum
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.market import Side
-
-
-class OrderType(Enum):
-    """Kinds of order this build places."""
-
-    MARKET = "market"
-    LIMIT = "limit"
-
-
-class TimeInForce(Enum):
-    """GTC rests until cancelled; IOC fills at once what it can and cancels the rest."""
-
-    GTC = "gtc"
-    IOC = "ioc"
+from execsvc.domain.spec import OrderSpec, OrderType, content_hash
 
 
 class Status(Enum):
@@ -69,43 +56,6 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
 
 
 @dataclass(frozen=True)
-class OrderSpec:
-    """What the caller wants. limit_price is set exactly when order_type is LIMIT; quantity is in base units, above 0."""
-
-    symbol: str
-    side: Side
-    base_quantity: Decimal
-    order_type: OrderType
-    limit_price: Decimal | None = None
-    post_only: bool = False
-    time_in_force: TimeInForce = TimeInForce.GTC
-    label: str = ""
-
-    def __post_init__(self) -> None:
-        if (self.limit_price is None) is (self.order_type is OrderType.LIMIT):
-            raise _broken("a limit order has a price, a market order has none")
-        if self.base_quantity <= money.ZERO:
-            raise _broken("a quantity is above zero")
-
-
-def content_hash(account: str, spec: OrderSpec) -> bytes:
-    """SHA-256 of what makes two placements the same: account and canonical spec, decimals by value, only what is set."""
-    parts = {
-        "account": account,
-        "symbol": spec.symbol,
-        "side": spec.side.value,
-        "base_quantity": money.numeral(spec.base_quantity),
-        "order_type": spec.order_type.value,
-        "limit_price": "" if spec.limit_price is None else money.numeral(spec.limit_price),
-        "post_only": "true" if spec.post_only else "",
-        "time_in_force": spec.time_in_force.value,
-        "label": spec.label,
-    }
-    canonical = "\n".join(f"{name}={value}" for name, value in sorted(parts.items()) if value)
-    return hashlib.sha256(canonical.encode()).digest()
-
-
-@dataclass(frozen=True)
 class Intent:
     """A placement that passed every check and is about to become durable.
 
@@ -130,6 +80,8 @@ class VenueOrder:
     """What Kraken showed of one order, by any road; None means "not told", never zero.
 
     total_fees is cumulative (REST); added_fees and added_quantity are those of one fill that was never told before (stream).
+    spec is the order as Kraken has it now, amends applied; None too where it cannot be read as one of ours. OPEN is Kraken's
+    word: for an order whose trigger has not fired it means that it waits.
     """
 
     venue_order_id: str
@@ -142,6 +94,10 @@ class VenueOrder:
     added_quantity: Decimal | None = None
     open_time_ns: int | None = None
     reason: str = ""
+    spec: OrderSpec | None = None
+    parent_order_id: str = ""
+    current_trigger_price: Decimal | None = None
+    triggered: bool | None = None
 
     def told_before(self) -> "VenueOrder":
         """The same picture when its fill is a repeat: it adds nothing."""
@@ -196,26 +152,22 @@ class CancelWished:
 
 
 @dataclass(frozen=True)
+class Amended:
+    """Kraken took an amend: this is wanted now. Below what is filled, the rest is cancelled (kraken.md 2.4)."""
+
+    spec: OrderSpec
+
+
+@dataclass(frozen=True)
 class Corrected:
     """Kraken shows an order that was told as never having been there: the one event that undoes a verdict, loudly."""
 
     report: VenueOrder
 
 
-OrderEvent = Acknowledged | Seen | Refused | Doubted | ProvedAbsent | NeverSent | CancelWished | Corrected
+OrderEvent = Acknowledged | Seen | Refused | Doubted | ProvedAbsent | NeverSent | CancelWished | Amended | Corrected
 # What Corrected may undo; every other move out of a verdict is a bug of ours.
 CORRECTABLE = frozenset({Status.NOT_PLACED, Status.NEVER_SENT, Status.REJECTED})
-
-
-@dataclass(frozen=True)
-class FeeSum:
-    """Fees, and the quantity they were charged for."""
-
-    quantity: Decimal = money.ZERO
-    fees: tuple[AssetAmount, ...] = ()
-
-
-NO_FEES = FeeSum()
 
 
 @dataclass(frozen=True)
@@ -245,6 +197,9 @@ class Order:
     end_fault: Fault | None = None
     corrected_from: Status | None = None
     attempt_time_ns: int = 0  # when this attempt was written down; 0 in rows older than the field
+    current_trigger_price: Decimal | None = None  # of a trailing stop, in quote units; None: no such, or not known
+    triggered: bool = False
+    parent_order_id: str = ""  # of a child of a conditional close: the order that spawned it, by Kraken's id
 
     @property
     def average_price(self) -> Decimal | None:
@@ -255,9 +210,14 @@ class Order:
     def is_settled(self) -> bool:
         """Whether an answer need not wait any more.
 
-        Orders of this build go into the book at once, so PENDING is a passing state that the next report ends.
+        Of an order that goes into the book at once PENDING is a passing state, which the next report ends.
         """
-        return self.status not in UNRESOLVED and self.status is not Status.PENDING
+        return self.status not in UNRESOLVED and (self.status is not Status.PENDING or self.spec.waits)
+
+    @property
+    def status_once_taken(self) -> Status:
+        """Where it stands when all that is known is that Kraken took it."""
+        return Status.PENDING if self.spec.waits and not self.triggered else Status.OPEN
 
     def apply(self, event: OrderEvent, now_ns: int) -> "Order":
         """The order after `event`; the same object when the event says nothing new. Raises Broken on an unlisted move."""
@@ -272,7 +232,7 @@ class Order:
     def _moved(self, event: OrderEvent) -> "Order":
         match event:
             case Acknowledged(venue_order_id):
-                status = Status.OPEN if self.status in UNRESOLVED | {Status.PENDING} else self.status
+                status = self.status_once_taken if self.status in UNRESOLVED | {Status.PENDING} else self.status
                 return replace(self, venue_order_id=venue_order_id, status=status)
             case Seen(report):
                 self._demand_no_contradiction(report)
@@ -287,6 +247,10 @@ class Order:
                 return self._unsent(fault)
             case CancelWished():
                 return self if self.status in TERMINAL else replace(self, cancel_requested=True)
+            case Amended(spec):
+                wanted = spec.base_quantity
+                below = wanted is not None and wanted < self.filled_quantity and self.status in LIVE
+                return replace(self, spec=spec, status=Status.CANCELLED if below else self.status)
             case Corrected(report):
                 return self._corrected(report)
             case _:
@@ -318,52 +282,78 @@ class Order:
         return replace(self, status=Status.NOT_PLACED, end_fault=told.with_metadata(id_used="true"))
 
     def merged(self, report: VenueOrder) -> "Order":
-        """The order with what Kraken shows folded in; quantities only grow. Whether it may be folded, apply() knows."""
+        """The order with what Kraken shows folded in; quantities only grow. Whether it may be folded, apply() knows.
+
+        Of what has ended a picture as it was open may have an older wish, and nothing would mend that: it is left out.
+        """
         told = self.filled_quantity if report.filled_quantity is None else report.filled_quantity
         quantity = max(told, self.filled_quantity)
         of_fills, in_total = self.fees_of_fills, self.fees_in_total
         if report.added_quantity is not None:
-            of_fills = FeeSum(of_fills.quantity + report.added_quantity, _summed(of_fills.fees, report.added_fees))
+            of_fills = of_fills.plus(report.added_quantity, report.added_fees)
         if report.total_fees is not None and told >= in_total.quantity:
             in_total = FeeSum(told, report.total_fees)
-        if of_fills.quantity or in_total.quantity:
-            # Fills come one by one and may be missed, sums come seldom: whichever knows more of the order is right.
-            fees = of_fills.fees if of_fills.quantity >= in_total.quantity else in_total.fees
-        else:
-            fees = self.fees
+        told_of_most = of_fills if of_fills.quantity >= in_total.quantity else in_total
         cost = self.filled_cost if report.filled_cost is None else max(report.filled_cost, self.filled_cost)
-        status = self._status_after(report, quantity)
+        triggered = self._triggered_after(report, quantity)
+        status = self._status_after(report, quantity, triggered=triggered)
         end_fault = self.end_fault
         if end_fault is None and status in {Status.CANCELLED, Status.EXPIRED, Status.REJECTED}:
-            end_fault = _end_fault(status, report.reason)
+            end_fault = end_fault_of(status.value, report.reason)
+        before_end = self.status in TERMINAL and report.status in LIVE
         return replace(
             self,
+            spec=self.spec if report.spec is None or before_end else self.spec.amended(report.spec),
             status=status,
             venue_order_id=report.venue_order_id or self.venue_order_id,
             filled_quantity=quantity,
             filled_cost=cost,
-            fees=fees,
+            fees=told_of_most.fees if told_of_most.quantity else self.fees,
             fees_of_fills=of_fills,
             fees_in_total=in_total,
             open_time_ns=self.open_time_ns if report.open_time_ns is None else report.open_time_ns,
             end_fault=end_fault,
+            current_trigger_price=self._trigger_price_after(report),
+            triggered=triggered,
+            parent_order_id=report.parent_order_id or self.parent_order_id,
         )
 
-    def _status_after(self, report: VenueOrder, filled: Decimal) -> Status:
+    def _status_after(self, report: VenueOrder, filled: Decimal, *, triggered: bool) -> Status:
         """Quantities over words: what is filled whole is FILLED; an older picture never takes a newer one back.
 
-        "Filled" without a figure (a fill of the stream's snapshot) stays OPEN: it is asked for and told whole.
+        "Filled" without a figure, or with less than is wanted and no wish (an amend was missed), stays OPEN: it is asked for
+        and told whole. Without a base quantity only Kraken's word tells that it is filled. Kraken calls a stop open before it
+        fires (kraken.md 6); the contract calls that PENDING.
         """
         told = report.status
         if self.status in TERMINAL:
             return self.status
-        if told is Status.FILLED and report.filled_quantity is None:
+        wanted = self._wanted(report)
+        short = report.spec is None and wanted is not None and filled < wanted
+        if told is Status.FILLED and (short or report.filled_quantity is None):
             told = Status.OPEN
-        if filled >= self.spec.base_quantity and told not in {Status.CANCELLED, Status.EXPIRED}:
-            return Status.FILLED
+        if told not in {Status.CANCELLED, Status.EXPIRED} and wanted is not None and filled >= wanted:
+            # More than is wanted fills only where an amend went below the fills: then Kraken cancelled the rest.
+            return Status.FILLED if filled == wanted or told is Status.FILLED else Status.CANCELLED
+        if told is Status.OPEN and self.spec.is_triggered_type and not triggered:
+            told = Status.PENDING
         if self.status is Status.OPEN and told is Status.PENDING:
             return Status.OPEN
         return told
+
+    def _wanted(self, report: VenueOrder) -> Decimal | None:
+        """The larger of the quantities that are known: an amend may have been heard of, or the picture be older."""
+        ours = self.spec.base_quantity
+        theirs = None if report.spec is None else report.spec.base_quantity
+        return ours if ours is None or theirs is None else max(ours, theirs)
+
+    def _triggered_after(self, report: VenueOrder, filled: Decimal) -> bool:
+        """A trigger fires once, and what has filled has fired, whether or not anyone said so."""
+        return self.triggered or (self.spec.is_triggered_type and (bool(report.triggered) or filled > money.ZERO))
+
+    def _trigger_price_after(self, report: VenueOrder) -> Decimal | None:
+        told = report.current_trigger_price if self.spec.order_type is OrderType.TRAILING_STOP else None
+        return self.current_trigger_price if told is None else told
 
     def resubmitted(self, intent: Intent, now_ns: int) -> "Order":
         """The next attempt of an order whose last one was NEVER_SENT."""
@@ -402,22 +392,6 @@ def submitted(intent: Intent, now_ns: int) -> Order:
         update_time_ns=now_ns,
         attempt_time_ns=now_ns,
     )
-
-
-def _summed(left: tuple[AssetAmount, ...], right: tuple[AssetAmount, ...]) -> tuple[AssetAmount, ...]:
-    totals: dict[str, Decimal] = {}
-    for fee in (*left, *right):
-        totals[fee.asset] = totals.get(fee.asset, money.ZERO) + fee.amount
-    return tuple(AssetAmount(asset, amount) for asset, amount in sorted(totals.items()))
-
-
-def _end_fault(status: Status, reason: str) -> Fault | None:
-    """Why an accepted order ended unfilled, where Kraken said so; a cancel someone asked for needs no fault."""
-    if reason.lower().removeprefix("eorder:").startswith("post only"):
-        return Fault(Reason.POST_ONLY_WOULD_TAKE, "cancelled by Kraken: it would have taken", {"venue_error": reason})
-    if not reason or reason == "User requested":
-        return None
-    return Fault(Reason.VENUE_ERROR, f"{status.value} by Kraken: {reason}", {"venue_error": reason})
 
 
 def _broken(message: str) -> Broken:

@@ -5,6 +5,7 @@ nothing: the order's state is domain/order.py's.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from typing import Protocol, assert_never
 
@@ -12,6 +13,7 @@ from execsvc.domain import money
 from execsvc.domain.errors import Fault
 from execsvc.domain.order import (
     Acknowledged,
+    Amended,
     CancelWished,
     Corrected,
     Doubted,
@@ -23,10 +25,11 @@ from execsvc.domain.order import (
     Seen,
     Status,
 )
+from execsvc.domain.spec import size_text
 
 
 class StepKind(Enum):
-    """As TimelineKind of the contract, without its prefix; AMENDED comes with amends."""
+    """As TimelineKind of the contract, without its prefix."""
 
     RECEIVED = "received"
     CHECKED = "checked"
@@ -40,6 +43,7 @@ class StepKind(Enum):
     RESOLVED = "resolved"
     STATUS = "status"
     FILLED = "filled"
+    AMENDED = "amended"
     CANCEL = "cancel"
     REPLAYED = "replayed"
     CORRECTED = "corrected"
@@ -107,6 +111,8 @@ def step_of(event: OrderEvent, before: Order, after: Order, now_ns: int) -> Step
             )
         case CancelWished():
             return step(StepKind.CANCEL, "A cancel was asked for; it is pursued until the order has ended.")
+        case Amended(_):
+            return step(StepKind.AMENDED, f"It is wanted otherwise now: {_changes(before, after)}.", "applied")
         case Corrected(report):
             return step(
                 StepKind.CORRECTED,
@@ -115,6 +121,20 @@ def step_of(event: OrderEvent, before: Order, after: Order, now_ns: int) -> Step
             )
         case _:
             assert_never(event)
+
+
+def _changes(before: Order, after: Order) -> str:
+    """What an amend changed, figure by figure: "limit price 60000 → 60100"."""
+    figures = ("base_quantity", "limit_price", "trigger_price", "display_quantity")
+    pairs = [(name.replace("_", " "), getattr(before.spec, name), getattr(after.spec, name)) for name in figures]
+    told = [f"{name} {_figure(old)} → {_figure(new)}" for name, old, new in pairs if old != new]
+    if before.spec.post_only is not after.spec.post_only:
+        told.append("post-only" if after.spec.post_only else "no longer post-only")
+    return ", ".join(told)
+
+
+def _figure(value: Decimal | None) -> str:
+    return "none" if value is None else money.text(value)
 
 
 def _sentence(message: str) -> str:
@@ -130,5 +150,8 @@ def _seen(step: _Made, before: Order, after: Order, venue_order_id: str, *, doub
         return step(StepKind.RESOLVED, f"Found at Kraken as {venue_order_id}: it is there.", "placed")
     if after.filled_quantity > before.filled_quantity:
         filled = money.text(after.filled_quantity)
-        return step(StepKind.FILLED, f"Filled up to {filled} of {money.text(after.spec.base_quantity)}.")
-    return step(StepKind.STATUS, f"Kraken shows it {after.status.name}.")
+        return step(StepKind.FILLED, f"Filled up to {filled} of {size_text(after.spec)}.")
+    changes = _changes(before, after)
+    if changes and after.status is before.status:
+        return step(StepKind.AMENDED, f"Kraken shows it amended: {changes}.")
+    return step(StepKind.STATUS, f"Kraken shows it {after.status.name}{changes and ', amended: '}{changes}.")

@@ -11,11 +11,12 @@ from typing import Any
 from msgspec import Raw
 
 from execsvc.domain.account import AssetAmount, Balance, Fill, KeyFacts
-from execsvc.domain.market import EventTimes, Side
+from execsvc.domain.market import EventTimes
 from execsvc.domain.order import Status, VenueOrder
-from execsvc.kraken import wire
+from execsvc.kraken import specs, wire
 from execsvc.kraken.figures import count, figure, positive, unix_ns
 from execsvc.kraken.names import Names
+from execsvc.kraken.specs import FIRED, SIDES
 
 STATUS: Mapping[str, Status] = {
     "pending": Status.PENDING,
@@ -26,7 +27,6 @@ STATUS: Mapping[str, Status] = {
 }
 _U64_DIGITS = 20
 _UUID_DIGITS = 32
-SIDES: Mapping[str, Side] = {"buy": Side.BUY, "sell": Side.SELL}
 
 _open = wire.decoder(wire.OpenOrders)
 _closed = wire.decoder(wire.ClosedOrders)
@@ -83,6 +83,10 @@ def order(txid: str, row: wire.OrderRow, names: Names) -> VenueOrder:
         total_fees=_fees(row, names) if filled else (),
         open_time_ns=unix_ns(row.opentm),
         reason=row.reason or "",
+        spec=specs.of_row(row, names),
+        parent_order_id=row.refid or "",
+        current_trigger_price=positive(row.stopprice) if row.stopprice else None,
+        triggered=not FIRED.isdisjoint(row.misc.split(",")),
     )
 
 
@@ -97,11 +101,14 @@ def client_id(told: str | None) -> str | None:
 
 
 def fill(fill_id: str, row: wire.HistoryRow, account: str, names: Names, receive_ns: int) -> Fill:
-    """One execution of TradesHistory. Its fee is taken to be in the quote: REST does not say (the stream does)."""
+    """One execution of TradesHistory. Its fee is taken to be in the quote: REST does not say (the stream does).
+
+    A pair that is listed no more keeps the name Kraken gives it, and its fee's asset is unknown: empty.
+    """
     symbol = names.symbol(row.pair)
     instrument = None if symbol is None else names.instrument(symbol)
     side = SIDES.get(row.type)
-    if instrument is None or side is None:
+    if side is None or (instrument is None and not names.known):
         raise wire.broken(f"trade {fill_id} of pair {row.pair!r}, type {row.type!r}")
     fee = figure(row.fee)
     return Fill(
@@ -110,25 +117,26 @@ def fill(fill_id: str, row: wire.HistoryRow, account: str, names: Names, receive
         caller="",
         venue_order_id=row.ordertxid,
         client_order_id="",
-        symbol=instrument.symbol,
+        symbol=row.pair if instrument is None else instrument.symbol,
         side=side,
         price=positive(row.price),
         quantity=positive(row.vol),
         cost=positive(row.cost),
-        fees=(AssetAmount(instrument.quote, fee),) if fee else (),
+        fees=(AssetAmount("" if instrument is None else instrument.quote, fee),) if fee else (),
         maker=row.maker,
         times=EventTimes(unix_ns(row.time), receive_ns),
+        position_id=row.postxid if row.posstatus else "",
     )
 
 
-def fills_page(result: Raw) -> tuple[list[tuple[str, wire.HistoryRow]], int]:
-    """One page of TradesHistory, newest first, and how many there are in all."""
+def fills_page(result: Raw) -> tuple[list[tuple[str, wire.HistoryRow]], int | None]:
+    """One page of TradesHistory, newest first, and how many there are in all where it says so."""
     page = _history(result)
+    total = None if page.count is None else count(page.count)
     if isinstance(page.trades, list):
         _must_be_empty(page.trades)
-        return [], count(page.count or 0)
-    rows = sorted(page.trades.items(), key=lambda item: figure(item[1].time), reverse=True)
-    return rows, len(rows) if page.count is None else count(page.count)
+        return [], total
+    return sorted(page.trades.items(), key=lambda item: figure(item[1].time), reverse=True), total
 
 
 def balances(result: Raw, names: Names, receive_ns: int) -> tuple[Balance, ...]:

@@ -10,18 +10,21 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
-from msgspec import Raw
+from msgspec import Raw, structs
 
 from execsvc.domain.account import AssetAmount, Fill
 from execsvc.domain.market import EventTimes
 from execsvc.domain.order import Status, VenueOrder
-from execsvc.kraken import wire
-from execsvc.kraken.decode import SIDES, client_id
+from execsvc.domain.spec import OrderSpec
+from execsvc.kraken import specs, wire
+from execsvc.kraken.decode import client_id
 from execsvc.kraken.figures import figure, positive, stamp_ns
 from execsvc.kraken.names import Names
+from execsvc.kraken.specs import SIDES
 from execsvc.ports import ExecutionSeen, OrdersSnapshot, PrivateEvent
 
 REMEMBERED_MAX = 10_000
+SNAPSHOT_TRADES = 50  # kraken.md 5.4
 _STATUS = {
     "pending_new": Status.PENDING,
     "new": Status.OPEN,
@@ -32,7 +35,19 @@ _STATUS = {
 }
 _ENDED = frozenset({"filled", "canceled", "expired"})
 _OPENING = frozenset({"pending_new", "new"})
-_TRADE = "trade"
+_CHANGES = frozenset({"amended", "restated", "status", "iceberg_refill"})  # of an order that goes on
+_FIRED = {"triggered": True, "untriggered": False}
+# What of a row says how the order is: a delta leaves out what did not change.
+_DESCRIBING = tuple(
+    name
+    for name in wire.ExecutionData.__struct_fields__
+    if name in {
+        *("symbol", "side", "order_type", "order_qty", "cash_order_qty", "limit_price", "limit_price_type", "display_qty"),
+        *("time_in_force", "expire_time", "effective_time", "post_only", "reduce_only", "margin", "fee_ccy_pref"),
+        *("triggers", "contingent"),
+    }
+)  # fmt: skip
+_TRADE, _AMENDED = "trade", "amended"
 
 _rows = wire.decoder(list[wire.ExecutionData])
 
@@ -42,6 +57,10 @@ class Counts(Protocol):
 
     def seen(self, symbol: str, order_id: str, *, is_open: bool) -> None:
         """An order is open, or is open no more."""
+        ...
+
+    def amended(self, symbol: str, order_id: str) -> None:
+        """An order was amended, by whomever: its age begins anew."""
         ...
 
     def all_open(self, orders: Iterable[tuple[str, str]], since: float) -> None:
@@ -66,6 +85,9 @@ class _Known:
     symbol: str = ""
     side: str = ""
     client_id: str | None = None
+    status: Status = Status.OPEN
+    picture: wire.ExecutionData | None = None  # what its rows describe, put together
+    spec: OrderSpec | None = None
 
 
 class ExecutionRows:
@@ -88,23 +110,27 @@ class ExecutionRows:
         return [event for row in _rows(data) for event in self._row(row, wall_ns)]
 
     def snapshot(self, data: Raw, wall_ns: int) -> list[PrivateEvent]:
-        """Open orders, and the last 50 fills, oldest first: what happened while the link was down (repeats included)."""
+        """Open orders, with the last 50 fills, oldest first: what happened while the link was down (repeats included)."""
         self._snapshot_seen = True
         rows = _rows(data)
         orders = [event for row in rows if row.exec_type != _TRADE for event in self._row(row, wall_ns)]
         trades = sorted((row for row in rows if row.exec_type == _TRADE and row.side and row.symbol), key=_at)
-        fills = [event for row in trades for event in self._row(row, wall_ns)]
+        fills = tuple(event for row in trades for event in self._row(row, wall_ns))
+        whole = len(fills) == sum(row.exec_type == _TRADE for row in rows) < SNAPSHOT_TRADES
         open_now = (row.order_id for row in rows if row.exec_type != _TRADE)
         named = [(self._symbol(order_id), order_id) for order_id in open_now if self._symbol(order_id)]
         self._counts.all_open(named, self._asked_at)
-        return [OrdersSnapshot(tuple(event.report for event in orders)), *fills]
+        return [OrdersSnapshot(tuple(event.report for event in orders), fills, whole)]
 
     def _row(self, row: wire.ExecutionData, wall_ns: int) -> list[ExecutionSeen]:
         known = self._remember(row)
         self._count(row)
         status = _STATUS.get(row.order_status) or _STATUS.get(row.exec_type)
+        if status is None and row.exec_type in _CHANGES and known.picture is not None:
+            status = known.status  # a delta may leave it out
         if status is None and row.exec_type != _TRADE:
-            return []  # amended, restated, a trigger moved: nothing that this build's orders have
+            return []
+        known.status = status or known.status
         fill = self._fill(row, known, wall_ns) if row.exec_type == _TRADE else None
         report = VenueOrder(
             venue_order_id=row.order_id,
@@ -115,7 +141,11 @@ class ExecutionRows:
             added_fees=() if fill is None else fill.fees,
             added_quantity=None if fill is None else fill.quantity,
             open_time_ns=stamp_ns(row.timestamp) if row.exec_type in _OPENING else None,
-            reason=row.reason or row.cancel_reason or "",
+            reason=_reason(row),
+            spec=known.spec,
+            parent_order_id=row.ord_ref_id or "",
+            current_trigger_price=_optional(None if row.triggers is None else row.triggers.actual_price) or None,
+            triggered=_FIRED.get(row.triggers.status) if row.triggers is not None else None,
         )
         if status in {Status.FILLED, Status.CANCELLED, Status.EXPIRED} and fill is None:
             self._known.pop(row.order_id, None)
@@ -131,17 +161,30 @@ class ExecutionRows:
         ended = row.order_status in _ENDED or row.exec_type in _ENDED
         if self._snapshot_seen and row.exec_type != _TRADE:
             self._counts.seen(symbol, row.order_id, is_open=not ended)
+        if row.exec_type == _AMENDED:
+            self._counts.amended(symbol, row.order_id)
         if row.ratecounter is not None and symbol:
-            self._counts.told(symbol, row.ratecounter)
+            self._counts.told(symbol, positive(row.ratecounter))
 
     def _remember(self, row: wire.ExecutionData) -> _Known:
         known = self._known.setdefault(row.order_id, _Known())
         known.symbol = row.symbol or known.symbol
         known.side = row.side or known.side
         known.client_id = client_id(row.cl_ord_id) or known.client_id
+        self._describe(known, row)
         while len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)
         return known
+
+    def _describe(self, known: _Known, row: wire.ExecutionData) -> None:
+        """An order is described whole by its first row; what changes of it later comes alone."""
+        if row.exec_type == _TRADE or (known.picture is None and not row.order_type):
+            return
+        held = known.picture or wire.ExecutionData(row.order_id, row.exec_type)
+        told = {name: value for name in _DESCRIBING if (value := getattr(row, name)) is not None and value != ""}
+        if told:
+            known.picture = structs.replace(held, **told)
+            known.spec = specs.of_execution(known.picture, self._names)
 
     def _fill(self, row: wire.ExecutionData, known: _Known, wall_ns: int) -> Fill:
         side = SIDES.get(known.side)
@@ -168,6 +211,11 @@ class ExecutionRows:
 def _at(row: wire.ExecutionData) -> tuple[int, Decimal]:
     """Fills of one moment are told by how far they filled their order."""
     return stamp_ns(row.timestamp) or 0, row.cum_qty or Decimal(0)
+
+
+def _reason(row: wire.ExecutionData) -> str:
+    """Why an order ended; an amended or restated one has a reason too, which is not the end's."""
+    return "" if row.exec_type in _CHANGES else row.reason or row.cancel_reason or ""
 
 
 def _optional(value: Decimal | None) -> Decimal | None:

@@ -54,7 +54,10 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Row:
-    """One kind of failure. `cancel` is derived where it is not given; `order_reason` where an order's differs."""
+    """One kind of failure. `cancel` is derived where it is not given; `order_reason` where an order's differs.
+
+    An amend goes by the order's column, but where `amend` and `amend_reason` are given.
+    """
 
     prefix: str
     reason: Reason
@@ -63,6 +66,8 @@ class Row:
     order: Move = Move.TELL
     cancel: Move | None = None
     order_reason: Reason | None = None
+    amend: Move | None = None
+    amend_reason: Reason | None = None
     wait_s: float | None = None
     alarm: Alarm | None = None
 
@@ -72,13 +77,21 @@ class Row:
             return self.read
         if effect is Effect.ORDER:
             return self.order
+        if effect is Effect.AMEND:
+            return self.amend or self.order
         if self.cancel is not None:
             return self.cancel
         return Move.AGAIN if self.read is Move.AGAIN or self.order in {Move.DOUBT, Move.CONFIRM} else self.read
 
     def reason_for(self, effect: Effect) -> Reason:
         """The reason told to the caller of such a call."""
-        return self.order_reason if effect is Effect.ORDER and self.order_reason is not None else self.reason
+        match effect:
+            case Effect.ORDER:
+                return self.order_reason or self.reason
+            case Effect.AMEND:
+                return self.amend_reason or self.order_reason or self.reason
+            case _:
+                return self.reason
 
 
 def _rows(prefixes: str, reason: Reason, words: str, **rest: object) -> tuple[Row, ...]:
@@ -131,8 +144,10 @@ TABLE: tuple[Row, ...] = (
     Row("EOrder:Reduce only:Position is closed", _R.REDUCE_ONLY_REFUSED,
         "the position closed under a reduce-only order", order=Move.DOUBT, cancel=Move.TELL),
     Row("EOrder:Unknown position", _R.POSITION_NOT_FOUND, "Kraken knows no such position"),
-    *_rows("EOrder:Unknown order|EOrder:Invalid order", _R.ORDER_NOT_FOUND, "Kraken knows no such open order",
-           order=Move.DOUBT, cancel=Move.GONE),
+    Row("EOrder:Unknown order", _R.ORDER_NOT_FOUND, "Kraken knows no such open order",
+        order=Move.DOUBT, cancel=Move.GONE, amend=Move.TELL, amend_reason=_R.ORDER_TERMINAL),
+    Row("EOrder:Invalid order", _R.ORDER_NOT_FOUND, "Kraken knows no such open order",
+        order=Move.DOUBT, cancel=Move.GONE, amend=Move.TELL),
     Row("EService:Market in ", _R.INSTRUMENT_STATUS, "the market does not take this order now"),
     Row("EService:Deadline elapsed", _R.VENUE_UNREACHABLE, "Kraken dropped the call: its deadline passed",
         read=Move.AGAIN, order=Move.CONFIRM, order_reason=_R.VENUE_DEADLINE_ELAPSED),
@@ -155,6 +170,7 @@ _STAMP_DIGITS_MAX = 20
 # Of several texts the one that allows least decides; on orders the most doubtful.
 _WORST: dict[Effect, tuple[Move, ...]] = {
     Effect.ORDER: (Move.DOUBT, Move.CONFIRM, Move.TELL),
+    Effect.AMEND: (Move.DOUBT, Move.CONFIRM, Move.TELL),
     Effect.READ: (Move.TELL, Move.RENONCE, Move.AGAIN),
     Effect.CANCEL: (Move.AGAIN, Move.RENONCE, Move.TELL, Move.GONE),
 }

@@ -41,7 +41,11 @@ RESYNC_PAUSE_S = 5.0
 
 MODES = {mode.value: mode for mode in VenueMode}
 
+BOOK_UPDATE = b'{"channel":"book","type":"update",'  # as Kraken prints the hottest frame; otherwise it takes two steps
+_A_BOOK = wire.Frame(channel="book")
+
 _frame = wire.decoder(wire.Frame)
+_book_update = wire.decoder(wire.BookUpdate)
 _ack = wire.decoder(wire.AckResult)
 _tickers = wire.decoder(list[wire.TickerData])
 _books = wire.decoder(list[wire.BookData])
@@ -108,9 +112,14 @@ class FeedSession:
 
     def receive(self, text: bytes, now: float, wall_ns: int) -> list[FeedEvent]:
         """The events of one frame, at least a Beat every half second. Raises ProtocolBroken."""
-        frame = _frame(text)
-        self._pulse.heard(frame, now, wall_ns)
-        events = self._of_frame(frame, now, wall_ns)
+        if text.startswith(BOOK_UPDATE):
+            rows = _book_update(text).data
+            self._pulse.heard(_A_BOOK, now, wall_ns)
+            events = self._on_changes(rows, now, wall_ns)
+        else:
+            frame = _frame(text)
+            self._pulse.heard(frame, now, wall_ns)
+            events = self._of_frame(frame, now, wall_ns)
         for key in self._subscriptions.quiet(now):
             events.extend(self._empty(key, wall_ns))
         if self._told:
@@ -200,6 +209,9 @@ class FeedSession:
         rows = _books(frame.data)
         if frame.type == "snapshot":
             return [event for row in rows for event in self._on_snapshot(row, now, wall_ns)]
+        return self._on_changes(rows, now, wall_ns)
+
+    def _on_changes(self, rows: list[wire.BookData], now: float, wall_ns: int) -> list[FeedEvent]:
         events: list[FeedEvent] = []
         for row in rows:
             ladder = self._ladders.get(row.symbol)

@@ -8,10 +8,11 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 from decimal import Decimal
 
-from execsvc.kraken.costs import Act, Tier, engine_cost
+from execsvc.kraken.costs import AGES_S, Act, Tier, engine_cost
 from execsvc.kraken.counters import Charge, Counter
 
 ORDERS_MAX = 1000  # remembered of a pair; no tier allows so many open ones but the one without limits
+MOMENT_S = 1e-6  # so that a step of age is not missed by a rounding
 SEEN_BY_S = 30.0  # so long after it can have come in, an order in doubt has been seen open or is none
 
 
@@ -21,6 +22,15 @@ class Adding:
 
     charge: Charge
     open: bool = True
+
+
+@dataclass(eq=False, frozen=True)
+class Amending:
+    """One amend under way: its points, its order, and when that was amended before; None: never, as far as is known."""
+
+    charge: Charge
+    order_id: str
+    before: float | None
 
 
 @dataclass(eq=False)
@@ -44,6 +54,9 @@ class PairCounter:
         self._adding = 0
         self._doubtful: deque[tuple[float, Adding]] = deque()
         self._cancels: dict[str, _Cancelling] = {}
+        self._amended: dict[
+            str, float
+        ] = {}  # seconds: when each was amended last at the latest, inf while that is open
         self.told_by: object | None = None  # the link on which Kraken told its own count last
 
     def __repr__(self) -> str:
@@ -109,6 +122,7 @@ class PairCounter:
     def seen_ended(self, order_id: str, now: float, *, capped: bool = False) -> None:
         """It is open no more; a cancel of it under way is counted by now."""
         self._born.pop(order_id, None)
+        self._amended.pop(order_id, None)
         self._ended[order_id] = None
         if len(self._ended) > ORDERS_MAX:
             self._ended.popitem(last=False)
@@ -124,8 +138,47 @@ class PairCounter:
             self.seen_open(order_id, now)
 
     def age_s(self, order_id: str, now: float) -> float:
-        """Seconds since its creation at the least; 0 where it is not known."""
-        return max(0.0, now - self._born.get(order_id, now))
+        """Seconds since its creation or last amend at the least; 0 where it is not known."""
+        born = self._born.get(order_id, now)
+        return max(0.0, now - max(born, self._amended.get(order_id, born)))
+
+    # ---- amending -----------------------------------------------------------------------------------------------
+
+    def amend(self, order_id: str, now: float) -> Amending:
+        """An amend of it may leave; that there is room was asked before. From now on it may be as young as can be."""
+        charge = self.counter.hold(engine_cost(Act.AMEND, self.age_s(order_id, now)), now)
+        before = self._amended.get(order_id)
+        self._amended[order_id] = float("inf")  # seconds: when is not known yet
+        return Amending(charge, order_id, before)
+
+    def amend_ended(self, amending: Amending, now: float, *, at: float, applied: bool) -> None:
+        """Kraken counted it by `at`. Where it was applied, or may have been, the order is no older than that."""
+        self.counter.land(amending.charge, at, now)
+        self._amended_at(amending.order_id, at if applied else amending.before)
+
+    def amend_unsent(self, amending: Amending) -> None:
+        """It never left."""
+        self.counter.release(amending.charge)
+        self._amended_at(amending.order_id, amending.before)
+
+    def amended(self, order_id: str, now: float) -> None:
+        """Kraken showed an amend of it, ours or not."""
+        if self._amended.get(order_id, now) <= now:
+            self._amended_at(order_id, now)
+
+    def amend_steps(self, order_id: str, now: float) -> tuple[tuple[float, Decimal], ...]:
+        """What an amend of it costs: points, and after how many seconds from now each price holds; the dearest first."""
+        age_s = self.age_s(order_id, now)
+        later = [bound - age_s for bound in AGES_S if bound > age_s]
+        return tuple((wait_s, engine_cost(Act.AMEND, age_s + wait_s + MOMENT_S)) for wait_s in (0.0, *later))
+
+    def _amended_at(self, order_id: str, at: float | None) -> None:
+        """Remembered of orders that are open; the one amended longest ago is forgotten when there are too many."""
+        self._amended.pop(order_id, None)
+        if at is not None and order_id not in self._ended:
+            self._amended[order_id] = at
+            if len(self._amended) > ORDERS_MAX:
+                del self._amended[next(iter(self._amended))]
 
     # ---- cancelling ---------------------------------------------------------------------------------------------
 

@@ -102,6 +102,7 @@ def ticker(symbol: str, row: wire.TickerRow, receive_ns: int) -> Ticker:
         high_24h=positive(row.high[_24H]),
         change_24h=None,
         times=EventTimes(None, receive_ns),
+        polled=True,
     )
 
 

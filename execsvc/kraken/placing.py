@@ -4,7 +4,7 @@ The deadline it carries is in Kraken's own clock, on the early side of what is k
 of an unanswered one is sweep.py's mechanism and app/resolver.py's business.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
 from typing import assert_never
 
@@ -15,8 +15,9 @@ from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order
 from execsvc.domain.story import Step
 from execsvc.kraken import decode, encode
+from execsvc.kraken.amendroom import AmendRoom
 from execsvc.kraken.counters import LATE_COUNT_S
-from execsvc.kraken.endpoints import ADD_ORDER
+from execsvc.kraken.endpoints import ADD_ORDER, Endpoint
 from execsvc.kraken.faults import Alarm, Move, Verdict
 from execsvc.kraken.names import Names
 from execsvc.kraken.refusals import explained
@@ -79,9 +80,7 @@ class Placing:
         counted = engine_room(room)
         if not self._venue_time.known:
             return Unsent(UNKNOWN_CLOCK)
-        now = self._clock.monotonic()
-        deadline_ns = self._venue_time.earliest_ns(self._clock.wall_ns() + int((by - now) * 1e9))
-        turn_by = now + self._left_s(deadline_ns) - self._deadline_floor_s - TRANSIT_S
+        deadline_ns, turn_by = self._deadline(by)
         params = encode.add_order(order, instrument, deadline_ns)
         self._sweeper.remember(order.venue_client_id)
 
@@ -89,7 +88,15 @@ class Placing:
             return self._too_late(deadline_ns, turn_by) or forbidden()
 
         try:
-            answer = await self._sent(params, order, turn_by, counted, forbidden_now, note)
+            answer = await self._sent(
+                ADD_ORDER,
+                params,
+                turn_by,
+                caller=order.key.caller,
+                counted=counted,
+                forbidden=forbidden_now,
+                note=note,
+            )
         except (Busy, Declined) as refusal:
             return Unsent(self._unsent(refusal.fault, deadline_ns))
         if isinstance(answer, Overdue):
@@ -100,10 +107,12 @@ class Placing:
 
     async def _sent(
         self,
+        endpoint: Endpoint,
         params: Mapping[str, str],
-        order: Order,
         turn_by: float,
-        counted: EngineRoom,
+        *,
+        caller: str,
+        counted: EngineRoom | AmendRoom,
         forbidden: Callable[[], Fault | None],
         note: Callable[[Step], None],
     ) -> Raw | Verdict | NothingSent | Overdue:
@@ -111,10 +120,10 @@ class Placing:
         for _ in range(TURNS_MAX):
             try:
                 return await self._rest.once(
-                    ADD_ORDER,
+                    endpoint,
                     params,
                     turn_by,
-                    caller=order.key.caller,
+                    caller=caller,
                     unready=counted.overrun,
                     forbidden=forbidden,
                     note=note,
@@ -144,6 +153,10 @@ class Placing:
         if isinstance(answer, Verdict) and answer.alarm is Alarm.ENGINE:
             counted.full()
         placement = await self._meant(answer, order, instrument)
+        self._count(placement, counted, entry_by)
+        return placement
+
+    def _count(self, placement: Placement, counted: EngineRoom, entry_by: float) -> None:
         match placement:
             case Accepted(venue_order_id):
                 counted.accepted(venue_order_id)
@@ -155,7 +168,6 @@ class Placing:
                 counted.release()
             case _:
                 assert_never(placement)
-        return placement
 
     async def _meant(self, answer: Raw | Verdict | NothingSent, order: Order, instrument: Instrument) -> Placement:
         match answer:
@@ -174,6 +186,12 @@ class Placing:
         if fault.reason is Reason.DEADLINE_TOO_SHORT:
             fault = self._too_late(deadline_ns, self._clock.monotonic()) or fault.with_metadata(least=self._least())
         return fault.with_metadata(id_used="false")
+
+    def _deadline(self, by: float) -> tuple[int, float]:
+        """Kraken's deadline in its own time, and when its turn must have come at the latest, in ours."""
+        now = self._clock.monotonic()
+        deadline_ns = self._venue_time.earliest_ns(self._clock.wall_ns() + int((by - now) * 1e9))
+        return deadline_ns, now + self._left_s(deadline_ns) - self._deadline_floor_s - TRANSIT_S
 
     def _left_s(self, deadline_ns: int) -> float:
         return (deadline_ns - self._venue_time.venue_ns(self._clock.wall_ns())) / 1e9
@@ -198,16 +216,17 @@ class Placing:
 
     async def _confirmed(self, order: Order, fault: Fault) -> Placement:
         """Kraken says the deadline passed: true by contract, yet told only after one look by id."""
+        return (await self._all_confirmed((order,), fault))[0]
+
+    async def _all_confirmed(self, orders: Sequence[Order], fault: Fault) -> tuple[Placement, ...]:
+        wire_ids = frozenset(order.venue_client_id for order in orders)
         try:
-            seen = await self._sweeper.sweep(
-                frozenset({order.venue_client_id}), self._clock.monotonic() + CONFIRM_S, counts=True
-            )
+            seen = await self._sweeper.sweep(wire_ids, self._clock.monotonic() + CONFIRM_S, counts=True)
         except (Busy, Declined, ProtocolBroken) as failure:
-            return Unknown(f"{fault.message}; not confirmed: {failure.fault.message}")
-        report = seen.found.get(order.venue_client_id)
-        return (
-            RefusedByVenue(fault.with_metadata(id_used="true")) if report is None else Accepted(report.venue_order_id)
-        )
+            return (Unknown(f"{fault.message}; not confirmed: {failure.fault.message}"),) * len(orders)
+        found = (seen.found.get(order.venue_client_id) for order in orders)
+        refused = RefusedByVenue(fault.with_metadata(id_used="true"))
+        return tuple(refused if report is None else Accepted(report.venue_order_id) for report in found)
 
 
 def _accepted(result: Raw) -> Placement:

@@ -14,7 +14,11 @@ from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason,
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order, VenueOrder
 from execsvc.domain.story import Step
-from execsvc.kraken import decode, encode, faults, wire
+from execsvc.kraken import decode, encode, faults
+from execsvc.kraken.accountreads import AccountReads
+from execsvc.kraken.amending import Amending
+from execsvc.kraken.asking import Asking
+from execsvc.kraken.batching import BatchPlacing
 from execsvc.kraken.costs import TIERS
 from execsvc.kraken.counters import LATE_COUNT_S, Counter
 from execsvc.kraken.endpoints import (
@@ -23,13 +27,13 @@ from execsvc.kraken.endpoints import (
     CANCEL_ORDER,
     QUERY_ORDERS,
     RECONCILE,
-    TRADES_HISTORY,
     WEBSOCKETS_TOKEN,
 )
 from execsvc.kraken.lane import Lane
+from execsvc.kraken.massacts import MassActs
 from execsvc.kraken.merged import Merged
 from execsvc.kraken.nonce import Nonces
-from execsvc.kraken.placing import DEADLINE_FLOOR_S, Placing
+from execsvc.kraken.placing import DEADLINE_FLOOR_S
 from execsvc.kraken.private_session import PrivateSession
 from execsvc.kraken.public import KrakenPublic, read_clock
 from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
@@ -42,6 +46,7 @@ from execsvc.ports import (
     CancelFoundNothing,
     CancelOutcome,
     CancelTaken,
+    CancelTarget,
     Clock,
     ClockReading,
     Entropy,
@@ -65,7 +70,6 @@ CLOCK_STEP_NS = 250_000_000  # our wall clock moved this much against the monoto
 TOKEN_TIMEOUT_S = 10.0
 TOKEN_LIFE_S = 600.0  # of 900 (kraken.md 5.1)
 QUERY_IDS_MAX = 50
-HISTORY_ROWS = 50
 
 
 class KrakenPrivate:
@@ -134,8 +138,18 @@ class KrakenPrivate:
             rates=self._rates,
             patience=Patience(trade_patience_s, read_patience_s),
         )
+        self.asking = Asking(self._rest)
+        self.statements = AccountReads(
+            rest=self._rest,
+            rates=self._rates,
+            names=names,
+            clock=clock,
+            merged=self._merged,
+            know_clock=self._know_clock,
+        )
         self._sweeper = Sweeper(self._rest, self._rates, names, clock, venue_time)
-        self._placing = Placing(
+        self._mass = MassActs(self._rest, self._rates)
+        self._placing = BatchPlacing(
             rest=self._rest,
             sweeper=self._sweeper,
             names=names,
@@ -143,6 +157,17 @@ class KrakenPrivate:
             tasks=tasks,
             venue_time=venue_time,
             deadline_floor_s=deadline_floor_s,
+        )
+        self.amends = Amending(
+            rest=self._rest,
+            rates=self._rates,
+            sweeper=self._sweeper,
+            names=names,
+            clock=clock,
+            tasks=tasks,
+            venue_time=venue_time,
+            deadline_floor_s=deadline_floor_s,
+            know_clock=self._know_clock,
         )
         self._stream: Stream[PrivateEvent] = Stream(
             name=f"kraken executions {account}",
@@ -198,6 +223,24 @@ class KrakenPrivate:
         finally:
             room.release()  # does nothing once the order was sent
 
+    async def place_many(
+        self,
+        orders: Sequence[Order],
+        instrument: Instrument,
+        by: float,
+        *,
+        rooms: Sequence[Room],
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> tuple[Placement, ...]:
+        """One POST for all of them, never repeated."""
+        try:
+            await self._know_clock(by)
+            return await self._placing.place_many(orders, instrument, by, rooms=rooms, forbidden=forbidden, note=note)
+        finally:
+            for room in rooms:
+                room.release()
+
     async def cancel(
         self, venue_order_id: str, venue_client_id: str, by: float, *, symbol: str = "", caller: str = ""
     ) -> CancelOutcome:
@@ -222,6 +265,21 @@ class KrakenPrivate:
             else:
                 self._rates.cancel_unsent(symbol, counted_as)
         return CancelTaken(done.pending) if done.count or done.pending else CancelFoundNothing()
+
+    async def cancel_many(self, targets: Sequence[CancelTarget], by: float, *, caller: str = "") -> int:
+        """Repeated inside until `by`, as cancels are."""
+        await self._know_clock(by)
+        return await self._mass.cancel_many(targets, by, caller)
+
+    async def cancel_all(self, by: float, *, caller: str = "") -> int:
+        """CancelAll: everybody's, also those placed by hand."""
+        await self._know_clock(by)
+        return await self._mass.cancel_all(by, caller)
+
+    async def cancel_all_after(self, timeout_s: int, by: float, *, caller: str = "") -> int | None:
+        """CancelAllOrdersAfter."""
+        await self._know_clock(by)
+        return await self._mass.cancel_all_after(timeout_s, by, caller)
 
     async def sweep(
         self, wire_ids: frozenset[str], by: float, *, counts: bool = True, since_ns: int | None = None
@@ -256,34 +314,10 @@ class KrakenPrivate:
         return decode.balances(result, self._names, self._clock.wall_ns())
 
     async def fills(
-        self, account: str, query: FillQuery, by: float, *, caller: str = ""
+        self, account: str, query: FillQuery, by: float, *, caller: str = "", resolving: bool = False
     ) -> tuple[tuple[Fill, ...], int]:
-        """Newest first; equal questions asked at one time share an answer. See `_fills`."""
-        return await self._merged.read(
-            ("fills", account, query), by, lambda until: self._fills(account, query, until, caller)
-        )
-
-    async def _fills(self, account: str, query: FillQuery, by: float, caller: str) -> tuple[tuple[Fill, ...], int]:
-        """Newest first. `offset`, `size` and the total count Kraken's rows; a symbol filters among those (no filter there).
-
-        Individual trades are asked for (consolidate_taker=false), so that fill ids are those of the private stream.
-        """
-        await self._know_clock(by)
-        params = {"type": "all", "consolidate_taker": "false", **_span(query)}
-        rows: list[tuple[str, wire.HistoryRow]] = []
-        total = 0
-        for _ in range(query.size // HISTORY_ROWS + 2):
-            page, total = decode.fills_page(
-                await self._rest.call(
-                    TRADES_HISTORY, {**params, "ofs": str(query.offset + len(rows))}, by, caller=caller
-                )
-            )
-            rows += page
-            if not page or len(rows) >= query.size or query.offset + len(rows) >= total:
-                break
-        now_ns = self._clock.wall_ns()
-        fills = (decode.fill(fill_id, row, account, self._names, now_ns) for fill_id, row in rows[: query.size])
-        return tuple(fill for fill in fills if _asked_for(fill, query)), total
+        """See KrakenPrivate.statements: accountreads.py."""
+        return await self.statements.fills(account, query, by, caller=caller, resolving=resolving)
 
     async def check_key(self, by: float) -> KeyCheck:
         """GetApiKeyInfo; a reported nonce above ours makes the next ones start above it.
@@ -369,22 +403,3 @@ class KrakenPrivate:
 
     def _forget_token(self) -> None:
         self._token = None
-
-
-def _span(query: FillQuery) -> dict[str, str]:
-    """Whole seconds around the wish: Kraken's start is exclusive, its end inclusive; `_asked_for` cuts exactly."""
-    span: dict[str, str] = {}
-    if query.start_ns is not None:
-        span["start"] = str((query.start_ns - 1) // 1_000_000_000)
-    if query.end_ns is not None:
-        span["end"] = str(-(-query.end_ns // 1_000_000_000))
-    return span
-
-
-def _asked_for(fill: Fill, query: FillQuery) -> bool:
-    at_ns = fill.times.venue_ns or 0
-    return (
-        query.symbol in {"", fill.symbol}
-        and (query.start_ns is None or at_ns >= query.start_ns)
-        and (query.end_ns is None or at_ns < query.end_ns)
-    )

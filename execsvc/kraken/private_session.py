@@ -2,8 +2,8 @@
 
 Each channel has a `sequence` of its own that grows by one with every message; a jump in either means that something was
 missed: the link is dropped and opened anew, and the snapshots tell how things stand (promises.md section 6). Executions are
-what the link is for: refused, it ends. Balances refused alone cost only news of the funds. Rows are read in executions.py
-and balances.py.
+what the link is for: refused, it ends. Balances refused alone cost only news of the funds: that is told, and they are asked
+for again, seldom. Rows are read in executions.py and balances.py.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,18 @@ from execsvc.domain.market import Beat, LinkUp, ModeSeen
 from execsvc.kraken import balances, wire
 from execsvc.kraken.executions import Counts, ExecutionRows
 from execsvc.kraken.feed import MODES
+from execsvc.kraken.figures import positive
 from execsvc.kraken.names import Names
 from execsvc.kraken.pulse import Pulse
-from execsvc.ports import PrivateEvent
+from execsvc.ports import BalancesRefused, PrivateEvent
 
 EXECUTIONS, BALANCES = "executions", "balances"
 ANSWER_S = 5.0
+FUNDS_AGAIN_S = 10.0  # refused balances are asked for again after this, then each time after twice as long
+FUNDS_AGAIN_MOST_S = 600.0
 _ASKED = {EXECUTIONS: 1, BALANCES: 2}  # req_id of each subscription: a refusal may name no channel
 _SNAPSHOT = "snapshot"
+_OF_THE_TOKEN = ("ESession:", "EAPI:Invalid token")  # kraken.md 4: a new token helps, and no other question of this one
 
 _frame = wire.decoder(wire.Frame)
 _ack = wire.decoder(wire.AckResult)
@@ -47,6 +51,9 @@ class PrivateSession:
         self._asked = False
         self._asked_at = float("inf")  # seconds
         self._told_up = False
+        self._funds_refused = ""
+        self._funds_pause_s = FUNDS_AGAIN_S
+        self._funds_at = float("inf")  # seconds; when refused balances are asked for again
         self.ended = ""
 
     def __repr__(self) -> str:
@@ -67,6 +74,7 @@ class PrivateSession:
             self._executions.asked(now)
             texts.append(self._subscription(EXECUTIONS, snap_orders=True, snap_trades=True, ratecounter=True))
             texts.append(self._subscription(BALANCES, snapshot=True))
+        texts += self._funds_again(now)
         self.ended = self.ended or self._pulse.silent(now) or self._unanswered(now)
         if self.ended:
             self._counts.link(None)
@@ -87,7 +95,7 @@ class PrivateSession:
         frame = _frame(text)
         self._pulse.heard(frame, now, wall_ns)
         if frame.method == "subscribe":
-            return self._answered(frame, wall_ns)
+            return self._answered(frame, now, wall_ns)
         if frame.channel == "status":
             modes = (MODES.get(row.system) for row in _statuses(frame.data))
             return [*(ModeSeen(mode) for mode in modes if mode is not None), Beat(wall_ns)]
@@ -122,17 +130,33 @@ class PrivateSession:
         params: dict[str, Any] = {"channel": channel, "token": self._token, **wishes}
         return msgspec.json.encode({"method": "subscribe", "params": params, "req_id": _ASKED[channel]}).decode()
 
-    def _answered(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+    def _answered(self, frame: wire.Frame, now: float, wall_ns: int) -> list[PrivateEvent]:
         self._used()
         result = _ack(frame.result) if bytes(frame.result) else wire.AckResult()
         if frame.req_id == _ASKED[BALANCES] or result.channel == BALANCES:
-            return [Beat(wall_ns)]  # refused or not: what counts is whether its snapshot comes
+            return [Beat(wall_ns)] if frame.success else [Beat(wall_ns), self._refused(frame.error, now)]
         if not frame.success:
             self.ended = f"Kraken refuses the private stream: {frame.error}"
             return []
         if result.maxratecount is not None:
-            self._counts.told_maximum(int(result.maxratecount))
+            self._counts.told_maximum(int(positive(result.maxratecount)))
         return self._up(wall_ns) or [Beat(wall_ns)]
+
+    def _refused(self, why: str, now: float) -> BalancesRefused:
+        self._funds_refused = why or "refused without a reason"
+        self._funds_at = now + self._funds_pause_s
+        self._funds_pause_s = min(FUNDS_AGAIN_MOST_S, 2 * self._funds_pause_s)
+        return BalancesRefused(self._funds_refused)
+
+    def _funds_again(self, now: float) -> list[str]:
+        """Asks for refused balances again; a token that is no good for them is given up with the link."""
+        if now < self._funds_at:
+            return []
+        self._funds_at = float("inf")  # seconds
+        if self._funds_refused.startswith(_OF_THE_TOKEN):
+            self.ended = f"another token is needed for balances: {self._funds_refused}"
+            return []
+        return [self._subscription(BALANCES, snapshot=True)]
 
     def _up(self, wall_ns: int) -> list[PrivateEvent]:
         """Told once, and before anything else, should data overtake the answer to the subscription."""

@@ -11,7 +11,7 @@ from msgspec import Raw
 from execsvc.domain.errors import Declined, Reason, error_of
 from execsvc.domain.instrument import Asset, Instrument
 from execsvc.domain.market import BookView, Candle, Desynced, FeedEvent, Ticker, Topic, TradePage, VenueMode
-from execsvc.kraken import pictures, tables, wire
+from execsvc.kraken import indexes, pictures, tables, wire
 from execsvc.kraken.encode import pair, seconds
 from execsvc.kraken.endpoints import ASSET_PAIRS, ASSETS, DEPTH, OHLC, SYSTEM_STATUS, TICKER, TIME, TRADES, Endpoint
 from execsvc.kraken.feed import FeedSession
@@ -81,6 +81,10 @@ class KrakenPublic:
     async def assets(self) -> tuple[Asset, ...]:
         """Every asset, by code."""
         return await self._assets(self._clock.monotonic() + TABLE_TIMEOUT_S)
+
+    async def indexed(self) -> Mapping[str, bool]:
+        """Over a line of its own: only the instrument channel tells it."""
+        return await indexes.read(self._dialer, self._ws_url, self._clock)
 
     async def tickers(self, instruments: tuple[Instrument, ...], by: float) -> tuple[Ticker, ...]:
         """Pictures over REST, in the order asked; empty asks for all that are known, by symbol."""

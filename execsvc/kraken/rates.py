@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from execsvc.domain.errors import error_of
 from execsvc.domain.order import LIVE, UNRESOLVED, Order, Status
+from execsvc.kraken.amendroom import AmendRoom, ask_amend
 from execsvc.kraken.breaker import READ, TRADE, Breaker
 from execsvc.kraken.costs import STARTER, TIERS, Act, Tier, engine_cost, rest_cost
 from execsvc.kraken.counters import LATE_COUNT_S, Counter
@@ -18,7 +19,7 @@ from execsvc.kraken.lanequeue import RESERVE
 from execsvc.kraken.pairs import PairCounter
 from execsvc.kraken.room import PLACE, EngineRoom, PairDoor, Wish
 from execsvc.kraken.turns import Turns
-from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion, Clock, CounterKind, CounterState
+from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion, Clock, CounterKind, CounterState, KnownAmend
 from execsvc.telemetry import Telemetry
 
 ENTRY_MOST_S = 60.0  # no entry deadline lies further ahead, whatever a clock that was set says
@@ -97,6 +98,10 @@ class KrakenRates:
         """Points of one REST call of this endpoint."""
         return Decimal(rest_cost(name, self._rest_costs))
 
+    def call_wait_s(self, name: str) -> float | None:
+        """Until the key's counter lets one call of this endpoint go, reserves left aside; None: never."""
+        return self.rest.wait_s(self.rest_cost(name), self._clock.monotonic())
+
     # ---- room for placements ------------------------------------------------------------------------------------
 
     async def room(self, symbol: str, caller: str, by: float) -> EngineRoom:
@@ -108,6 +113,11 @@ class KrakenRates:
         """See ports.Rates."""
         self._demand_trading(by)
         return await self._door(symbol).ask_batch(caller, by, count)
+
+    async def amend_room(self, symbol: str, order_id: str, caller: str, by: float) -> AmendRoom:
+        """See ports.AmendVenue.room."""
+        self._demand_trading(by)
+        return await ask_amend(self._door(symbol), self._clock, order_id, caller, by)
 
     def _demand_trading(self, by: float) -> None:
         now = self._clock.monotonic()
@@ -230,6 +240,11 @@ class KrakenRates:
             pair = self.pair(symbol)
             pair.seen_ended(order_id, now, capped=self._is_told(pair))
 
+    def amended(self, symbol: str, order_id: str) -> None:
+        """Kraken showed an amend of an order of the account, ours or not: its age begins anew."""
+        if symbol and order_id:
+            self.pair(symbol).amended(order_id, self._clock.monotonic())
+
     def all_open(self, orders: Iterable[tuple[str, str]], since: float) -> None:
         """The stream's picture, taken after `since`: every open order of the account, as (symbol, order id)."""
         now = self._clock.monotonic()
@@ -310,6 +325,18 @@ class KrakenRates:
             if order.status in LIVE and order.venue_order_id:
                 entered_by = min(now, _entered_by(order, now, wall_ns))
                 self.pair(order.spec.symbol).seen_open(order.venue_order_id, entered_by)
+
+    def resume_amends(self, past: Sequence[KnownAmend], wall_ns: int) -> None:
+        """At the start of a life: what amends of earlier ones may have cost, each as of the youngest order there is."""
+        now, cost = self._clock.monotonic(), engine_cost(Act.AMEND, 0.0)
+        for known in past:
+            amend, order_id = known.amend, known.order.venue_order_id
+            entered_by = now + min((amend.entry_deadline_ns - wall_ns) / 1e9, ENTRY_MOST_S)
+            at = min(now, entered_by) if amend.is_settled else max(now, entered_by) + LATE_COUNT_S
+            pair, then = self.pair(amend.symbol), min(at, now)
+            pair.counter.land(pair.counter.hold(cost, then), at, then)
+            if known.order.status in LIVE and order_id:
+                pair.amended(order_id, at)
 
     def _pairs_of(self, symbol: str) -> tuple[PairCounter, ...]:
         return (self.pair(symbol),) if symbol else tuple(self._known_pairs())

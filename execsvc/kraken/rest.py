@@ -14,7 +14,7 @@ from execsvc.domain.errors import Fault, Reason, error_of
 from execsvc.domain.story import Step, StepKind
 from execsvc.kraken import faults
 from execsvc.kraken.breaker import LANE_OF, READ, TRADE
-from execsvc.kraken.encode import form
+from execsvc.kraken.encode import form, json_body
 from execsvc.kraken.endpoints import Effect, Endpoint, Rank
 from execsvc.kraken.envelope import Envelopes
 from execsvc.kraken.faults import Alarm, Verdict
@@ -30,6 +30,7 @@ from execsvc.telemetry import Spans, Telemetry, tell
 
 TRADE_PATIENCE_S = 2.0
 READ_PATIENCE_S = 10.0
+JSON = "application/json"
 LATE_REPLY_S = 30.0  # after sending, an order's answer still counts (promises.md section 4)
 WAIT_WORTH_TELLING_S = 0.001
 OVERDUE_MAX = 64  # answers awaited beyond the patience at once: each holds a connection
@@ -276,8 +277,9 @@ class SignedRest:
     async def _signed(self, endpoint: Endpoint, params: Mapping[str, str]) -> "_Signed":
         """Under the lane: the order of nonces is the order of sending."""
         nonce = await self._nonces.next()
-        body = form(params, nonce)
-        return _Signed(nonce, body, self._signer.sign(endpoint.path, nonce, body))
+        body = json_body(params, nonce) if endpoint.json else form(params, nonce)
+        headers = self._signer.sign(endpoint.path, nonce, body)
+        return _Signed(nonce, body, headers | {"Content-Type": JSON} if endpoint.json else headers)
 
     def _heed(self, answer: Raw | Verdict | NothingSent, ticket: Ticket) -> None:
         """What one answer says about the key as a whole. A call that was overtaken has a dead nonce: that is no alarm."""

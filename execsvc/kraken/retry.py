@@ -15,7 +15,7 @@ from execsvc.ports import Clock, Entropy
 
 T = TypeVar("T")
 
-ATTEMPTS_MAX = {Effect.READ: 6, Effect.CANCEL: 12, Effect.ORDER: 1}
+ATTEMPTS_MAX = {Effect.READ: 6, Effect.CANCEL: 12, Effect.ORDER: 1, Effect.AMEND: 1}
 PAUSE_FIRST_S = 0.2
 PAUSE_MOST_S = 3.0
 
@@ -81,6 +81,6 @@ def timed_out(effect: Effect) -> Fault:
     """Time ran out. READ_TIMEOUT is for reads only; an order whose turn did not come in time was never sent."""
     if effect is Effect.READ:
         return Fault(Reason.READ_TIMEOUT, "Kraken did not answer in the time given")
-    if effect is Effect.ORDER:
-        return Fault(Reason.DEADLINE_TOO_SHORT, "the order's turn did not come in time: nothing was sent")
+    if effect in {Effect.ORDER, Effect.AMEND}:
+        return Fault(Reason.DEADLINE_TOO_SHORT, f"the {effect.value}'s turn did not come in time: nothing was sent")
     return Fault(Reason.VENUE_UNREACHABLE, "Kraken did not answer in the time given")

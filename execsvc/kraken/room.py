@@ -25,11 +25,16 @@ PLACE = engine_cost(Act.ADD, 0.0)
 
 @dataclass(frozen=True)
 class Need:
-    """What is asked room for: its points, the open orders it may become, and its name in a refusal."""
+    """What is asked room for: its points, the open orders it may become, and its name in a refusal.
+
+    prices: of what gets cheaper by waiting, as (in how many seconds, points), at a moment, from the dearest on.
+    """
 
     points: Decimal = PLACE
     orders: int = 1
     what: str = "a placement"
+    kind: CallClass = CallClass.PLACE
+    prices: Callable[[float], tuple[tuple[float, Decimal], ...]] | None = None
 
 
 ONE = Need()
@@ -133,7 +138,7 @@ class PairDoor:
                 (each for each in self._turns.of(caller) if not each.value.waits and each.cost >= need.points), None
             )  # it stays, and waits here
         if place is None and self._wait_s(self._turns.ahead_of_new(caller, need.points), now, need) == 0:
-            self._tell()
+            self.tell()
             return
         if place is None:
             claims = self._turns.of(caller)
@@ -153,8 +158,8 @@ class PairDoor:
                 if wait_s == 0:
                     self._demand_open_orders(now, need)
                     self._turns.serve(place)
-                    self._telemetry.rate_wait_seconds.record(now - began, {"class": CallClass.PLACE.value})
-                    self._tell()
+                    self._telemetry.rate_wait_seconds.record(now - began, {"class": need.kind.value})
+                    self.tell()
                     return
                 if now + wait_s > by:
                     wish.ready = now + wait_s
@@ -166,20 +171,24 @@ class PairDoor:
         except BaseException:
             if wish.ready <= self._clock.monotonic():
                 self._turns.leave(place)  # nobody was told to come again
-                self._tell()
+                self.tell()
             raise
         finally:
             wish.waits = False
 
     def _wait_s(self, ahead: Decimal, now: float, need: Need) -> float:
-        wait_s = self.pair.counter.wait_s(need.points, now, ahead=ahead)
-        return float("inf") if wait_s is None else wait_s  # seconds
+        """Room for the price of now, or the moment when a lower price holds and there is room for that: the sooner."""
+        prices = ((0.0, need.points),) if need.prices is None else need.prices(now)
+        waits = ((after_s, self.pair.counter.wait_s(points, now, ahead=ahead)) for after_s, points in prices)
+        never_s = float("inf")  # seconds
+        return min((max(after_s, wait_s) for after_s, wait_s in waits if wait_s is not None), default=never_s)
 
     def _granted(self, points: Decimal, need: Need) -> EngineRoom:
         adding = self.pair.add(self._clock.monotonic(), points)
-        return EngineRoom(self.pair, adding, self._clock, self._tell, need)
+        return EngineRoom(self.pair, adding, self._clock, self.tell, need)
 
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Points were given back: whoever waits may go sooner."""
         for place in self._turns:
             place.value.news.set()
 
@@ -197,7 +206,7 @@ class PairDoor:
     def _next_lost(self) -> float:
         """When the first promise is lost that nobody has come for: whoever waits may go sooner then."""
         ends = (place.value.ready + GRACE_S + 1e-6 for place in self._turns if not place.value.waits)
-        return min(ends, default=float("inf"))  # seconds
+        return min(ends, default=float("inf"))  # seconds  # seconds
 
     def _demand_open_orders(self, now: float, need: Need) -> None:
         pair = self.pair

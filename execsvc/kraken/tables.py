@@ -37,6 +37,7 @@ def assets(result: Raw) -> tuple[Asset, ...]:
             display_decimals=_decimals(row.display_decimals),
             collateral_value=None if row.collateral_value is None else figure(row.collateral_value),
             venue_asset=venue_asset,
+            venue_name=row.altname,
         )
         for venue_asset, row in rows.items()
     )

@@ -133,10 +133,35 @@ class Cancelled(Struct, frozen=True):
     pending: bool = False
 
 
+class Timer(Struct, frozen=True):
+    """CancelAllOrdersAfter; its time is "0" when the timer is off."""
+
+    trigger_time: str = msgspec.field(name="triggerTime")
+
+
+class BatchRow(Struct, frozen=True):
+    """One row of AddOrderBatch: an order taken, or why it was not."""
+
+    txid: str = ""
+    error: str = ""
+
+
+class PlacedBatch(Struct, frozen=True):
+    """AddOrderBatch, rows in the sequence of the request."""
+
+    orders: tuple[BatchRow, ...]
+
+
 class OrderDescription(Struct, frozen=True):
-    """`descr` of an order; pair is the altname."""
+    """`descr` of an order; pair is the altname, prices may be relative ("+1.5%"), close is a sentence."""
 
     pair: str
+    type: str = ""
+    ordertype: str = ""
+    price: str = ""
+    price2: str = ""
+    leverage: str = ""
+    close: str = ""
 
 
 class OrderRow(Struct, frozen=True):
@@ -151,6 +176,15 @@ class OrderRow(Struct, frozen=True):
     cl_ord_id: str | None = None
     reason: str | None = None
     oflags: str = ""
+    refid: str | None = None
+    vol: Decimal | None = None
+    displayvol: Decimal | None = None
+    starttm: Decimal | None = None
+    expiretm: Decimal | None = None
+    stopprice: Decimal | None = None
+    trigger: str | None = None
+    misc: str = ""
+    reduce_only: bool = False
 
 
 class OpenOrders(Struct, frozen=True):
@@ -167,7 +201,7 @@ class ClosedOrders(Struct, frozen=True):
 
 
 class HistoryRow(Struct, frozen=True):
-    """One of TradesHistory; pair is the id."""
+    """One of TradesHistory; pair is the id. postxid is always there, posstatus where the fill opened a margin position."""
 
     ordertxid: str
     pair: str
@@ -178,6 +212,8 @@ class HistoryRow(Struct, frozen=True):
     fee: Decimal
     vol: Decimal
     maker: bool = False
+    postxid: str = ""
+    posstatus: str = ""
 
 
 class TradesHistory(Struct, frozen=True):
@@ -260,7 +296,7 @@ class LevelData(Struct, frozen=True, gc=False):
     qty: Decimal
 
 
-class BookData(Struct, frozen=True):
+class BookData(Struct, frozen=True, gc=False):
     """One row of the book channel."""
 
     symbol: str
@@ -268,6 +304,12 @@ class BookData(Struct, frozen=True):
     asks: list[LevelData]
     checksum: int
     timestamp: str = ""
+
+
+class BookUpdate(Struct, frozen=True, gc=False):
+    """A whole frame of the book channel, for a reader that knows already that it is one."""
+
+    data: list[BookData]
 
 
 class TradeData(Struct, frozen=True):
@@ -303,6 +345,26 @@ class FeeData(Struct, frozen=True):
     qty: Decimal
 
 
+class TriggersData(Struct, frozen=True):
+    """`triggers` of an order: what fires it. Of a trailing stop, price is the distance and actual_price where it stands."""
+
+    reference: str = ""
+    price: Decimal | None = None
+    price_type: str = ""
+    actual_price: Decimal | None = None
+    status: str = ""
+
+
+class ContingentData(Struct, frozen=True):
+    """`contingent` of an order: the template of its conditional close."""
+
+    order_type: str = ""
+    trigger_price: Decimal | None = None
+    trigger_price_type: str = ""
+    limit_price: Decimal | None = None
+    limit_price_type: str = ""
+
+
 class ExecutionData(Struct, frozen=True):
     """One row of the executions channel: a delta keyed by order_id, so nearly all is optional."""
 
@@ -324,6 +386,22 @@ class ExecutionData(Struct, frozen=True):
     cancel_reason: str | None = None
     timestamp: str = ""
     ratecounter: Decimal | None = None  # the field's name is uncertain (kraken.md 3.2)
+    order_type: str = ""
+    order_qty: Decimal | None = None
+    cash_order_qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    limit_price_type: str = ""
+    display_qty: Decimal | None = None
+    time_in_force: str = ""
+    expire_time: str = ""
+    effective_time: str = ""
+    post_only: bool | None = None
+    reduce_only: bool | None = None
+    margin: bool | None = None
+    fee_ccy_pref: str = ""
+    triggers: TriggersData | None = None
+    contingent: ContingentData | None = None
+    ord_ref_id: str | None = None
 
 
 class WalletData(Struct, frozen=True):

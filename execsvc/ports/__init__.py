@@ -5,6 +5,18 @@ default lives here. Durations are seconds as float, instants integer nanoseconds
 of the same Clock after which the answer is of no use.
 """
 
+from execsvc.ports.amends import (
+    AmendDeclined,
+    AmendJournal,
+    AmendLook,
+    AmendOutcome,
+    AmendTaken,
+    AmendUnknown,
+    AmendUnsent,
+    AmendVenue,
+    FreshAmend,
+    KnownAmend,
+)
 from execsvc.ports.rates import (
     CallClass,
     CapacityAnswer,
@@ -14,6 +26,7 @@ from execsvc.ports.rates import (
     Rates,
     Room,
 )
+from execsvc.ports.statements import Statements
 from execsvc.ports.store import (
     Facts,
     Fresh,
@@ -28,10 +41,12 @@ from execsvc.ports.store import (
 from execsvc.ports.venue import (
     Accepted,
     BalanceSeen,
+    BalancesRefused,
     BalancesSnapshot,
     CancelFoundNothing,
     CancelOutcome,
     CancelTaken,
+    CancelTarget,
     ClockReading,
     ExecutionSeen,
     KeyCheck,
@@ -62,12 +77,22 @@ from execsvc.ports.world import (
 
 __all__ = [
     "Accepted",
+    "AmendDeclined",
+    "AmendJournal",
+    "AmendLook",
+    "AmendOutcome",
+    "AmendTaken",
+    "AmendUnknown",
+    "AmendUnsent",
+    "AmendVenue",
     "BalanceSeen",
+    "BalancesRefused",
     "BalancesSnapshot",
     "CallClass",
     "CancelFoundNothing",
     "CancelOutcome",
     "CancelTaken",
+    "CancelTarget",
     "CapacityAnswer",
     "CapacityQuestion",
     "Clock",
@@ -78,12 +103,14 @@ __all__ = [
     "ExecutionSeen",
     "Facts",
     "Fresh",
+    "FreshAmend",
     "Housekeeping",
     "Http",
     "Journal",
     "JournalEntry",
     "KeyCheck",
     "Known",
+    "KnownAmend",
     "LaneState",
     "Line",
     "LineClosedError",
@@ -102,6 +129,7 @@ __all__ = [
     "ReplyLostError",
     "Room",
     "Sighting",
+    "Statements",
     "Store",
     "Tasks",
     "Unknown",

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from execsvc.domain.account import Fill
+from execsvc.domain.amend import Amend
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
 from execsvc.domain.story import Step
+from execsvc.ports.amends import AmendJournal
 
 
 @dataclass(frozen=True)
@@ -29,16 +31,23 @@ class Known:
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """One published fact, in journal order: an order's new state, or a fill (the order that includes it follows)."""
+    """One published fact, in journal order: an order's new state, or a fill (the order that includes it follows).
+
+    amend: an amend's new state; the order that it changed follows. No subscriber of orders is shown one.
+    """
 
     sequence: int
     order: Order | None = None
     fill: Fill | None = None
+    amend: Amend | None = None
 
 
 @dataclass(frozen=True)
 class OrderQuery:
-    """Newest first. Empty filters mean all; end exclusive; `before` is a page's last (create_time_ns, key)."""
+    """Newest first. Empty filters mean all; end exclusive; `before` is a page's last (create_time_ns, key).
+
+    placed_here: none of those that were placed elsewhere.
+    """
 
     account: str
     caller: str = ""
@@ -48,6 +57,7 @@ class OrderQuery:
     end_ns: int | None = None
     size: int = 100
     before: tuple[int, OrderKey] | None = None
+    placed_here: bool = False
 
 
 class Journal(Protocol):
@@ -62,6 +72,13 @@ class Journal(Protocol):
         `steps` are what led to it, for the order's story; they and a JOURNALED step are kept with a Fresh order only.
 
         Raises Conflict(CLIENT_ORDER_ID_REUSED) with both content hashes when the id stands for other content.
+        """
+        ...
+
+    async def adopt(self, order: Order, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
+        """Makes an order durable that was placed elsewhere, as it was first seen; the stored one where its key is known.
+
+        Such an order has Kraken's id, no caller and no wire id, and is not unresolved; anything else is Broken.
         """
         ...
 
@@ -163,6 +180,11 @@ class Store(Journal, Facts, Housekeeping, NonceBlocks, Protocol):
     @property
     def epoch(self) -> int:
         """Grows by one with every opening."""
+        ...
+
+    @property
+    def amends(self) -> AmendJournal:
+        """Amends of this journal's orders."""
         ...
 
     @property

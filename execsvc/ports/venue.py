@@ -27,6 +27,7 @@ from execsvc.domain.market import (
 )
 from execsvc.domain.order import Order, VenueOrder
 from execsvc.domain.story import Step
+from execsvc.ports.amends import AmendVenue
 from execsvc.ports.rates import Rates, Room
 
 
@@ -64,6 +65,10 @@ class PublicVenue(Protocol):
 
     async def assets(self) -> tuple[Asset, ...]:
         """Every asset, by code."""
+        ...
+
+    async def indexed(self) -> Mapping[str, bool]:
+        """Whether a pair has an index price, by symbol; what it does not name is not known."""
         ...
 
     async def tickers(self, instruments: tuple[Instrument, ...], by: float) -> tuple[Ticker, ...]:
@@ -148,6 +153,20 @@ CancelOutcome = CancelTaken | CancelFoundNothing
 
 
 @dataclass(frozen=True)
+class CancelTarget:
+    """One order of many to cancel, by txid where it is not empty, else by wire id; symbol: whose counter is charged."""
+
+    venue_order_id: str
+    venue_client_id: str
+    symbol: str
+
+    @property
+    def counted_as(self) -> str:
+        """The id its counter knows it by."""
+        return self.venue_order_id or self.venue_client_id
+
+
+@dataclass(frozen=True)
 class Sighting:
     """One full sweep: open orders, then closed ones, on the key that sent. Keys are wire ids; absent: not seen.
 
@@ -177,9 +196,14 @@ class KeyCheck:
 
 @dataclass(frozen=True)
 class OrdersSnapshot:
-    """All open orders of the account, as the stream opened; what is not in it is open no more."""
+    """All open orders of the account, as the stream opened; what is not in it is open no more.
+
+    trades: the account's last ones, oldest first, repeats included; trades_whole: it never had others.
+    """
 
     reports: tuple[VenueOrder, ...]
+    trades: tuple["ExecutionSeen", ...] = ()
+    trades_whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -206,7 +230,24 @@ class BalancesSnapshot:
     rows: tuple[BalanceSeen, ...]
 
 
-PrivateEvent = LinkUp | LinkDown | Beat | ModeSeen | OrdersSnapshot | ExecutionSeen | BalanceSeen | BalancesSnapshot
+@dataclass(frozen=True)
+class BalancesRefused:
+    """The venue does not tell of balances for now; `why` in its own words. Orders are told all the same."""
+
+    why: str
+
+
+PrivateEvent = (
+    LinkUp
+    | LinkDown
+    | Beat
+    | ModeSeen
+    | OrdersSnapshot
+    | ExecutionSeen
+    | BalanceSeen
+    | BalancesSnapshot
+    | BalancesRefused
+)
 
 
 @dataclass(frozen=True)
@@ -237,6 +278,11 @@ class PrivateVenue(Protocol):
         """Kraken's counters, as they are counted here."""
         ...
 
+    @property
+    def amends(self) -> AmendVenue:
+        """Amends of this account's orders."""
+        ...
+
     def resume(self, past: Sequence[Order] | None, *, looks_ran: bool) -> None:
         """At the start of a life, before the first call: orders written down of late; None: the exchange is new as well.
 
@@ -262,6 +308,19 @@ class PrivateVenue(Protocol):
         """
         ...
 
+    async def place_many(
+        self,
+        orders: Sequence[Order],
+        instrument: Instrument,
+        by: float,
+        *,
+        rooms: Sequence[Room],
+        forbidden: Callable[[], Fault | None],
+        note: Callable[[Step], None],
+    ) -> tuple[Placement, ...]:
+        """2 to 15 orders of one pair and caller in one POST, never repeated; an outcome for each. Else as `place`."""
+        ...
+
     async def cancel(
         self, venue_order_id: str, venue_client_id: str, by: float, *, symbol: str = "", caller: str = ""
     ) -> CancelOutcome:
@@ -269,6 +328,18 @@ class PrivateVenue(Protocol):
 
         symbol: whose counter is charged; empty where it is not known. Cancels are counted and never held back by a counter.
         """
+        ...
+
+    async def cancel_many(self, targets: Sequence[CancelTarget], by: float, *, caller: str = "") -> int:
+        """Any number of orders, 50 at a time; how many were cancelled. Which of them is told by the stream, or asked for."""
+        ...
+
+    async def cancel_all(self, by: float, *, caller: str = "") -> int:
+        """Every open order of the account, whoever placed it; how many. Raises LOCAL_RATE_LIMITED rather than wait."""
+        ...
+
+    async def cancel_all_after(self, timeout_s: int, by: float, *, caller: str = "") -> int | None:
+        """Arms the venue's own account-wide timer; 0 takes it off. When it fires, in the venue's time; None: it is off."""
         ...
 
     async def sweep(
@@ -293,9 +364,12 @@ class PrivateVenue(Protocol):
         ...
 
     async def fills(
-        self, account: str, query: FillQuery, by: float, *, caller: str = ""
+        self, account: str, query: FillQuery, by: float, *, caller: str = "", resolving: bool = False
     ) -> tuple[tuple[Fill, ...], int]:
-        """Newest first, at most query.size, and how many there are in all; equal reads at one time are one call."""
+        """Newest first, at most query.size, and how many there are in all; equal reads at one time are one call.
+
+        resolving: it may use some of the points that other reads leave, or raises Busy (LOCAL_RATE_LIMITED) at once.
+        """
         ...
 
     async def check_key(self, by: float) -> KeyCheck:

@@ -13,25 +13,26 @@ from google.protobuf.message import Message
 from execsvc.app.account import AccountReads
 from execsvc.app.hub import Delivery
 from execsvc.app.limits import AccountLimits
-from execsvc.domain.account import FillQuery
-from execsvc.ports import Clock
+from execsvc.domain.account import FillQuery, LedgerQuery, Mark
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import account as convert
 from execsvc.rpc.convert import limits
 from execsvc.rpc.convert.streams import delivery
 from execsvc.rpc.funds import BalanceSource
-from execsvc.rpc.scalars import ns_of
+from execsvc.rpc.scalars import decimal, ns_of
 from execsvc.rpc.streams import Pumps, Terms, heartbeat_s
 from execsvc.rpc.tokens import cursor_of, page_size, page_token
+
+LEDGER_PAGE = 50  # Kraken's own page, as the contract says
+_MARK = (str, int, str)
 
 
 class AccountService:
     """Every built method, by its name in snake case."""
 
-    def __init__(self, reads: AccountReads, limits_of: AccountLimits, clock: Clock, pumps: Pumps) -> None:
+    def __init__(self, reads: AccountReads, limits_of: AccountLimits, pumps: Pumps) -> None:
         self._reads = reads
         self._limits = limits_of
-        self._clock = clock
         self._pumps = pumps
 
     async def list_balances(self, call: Call, _: wire.ListBalancesRequest) -> wire.ListBalancesResponse:
@@ -51,21 +52,57 @@ class AccountService:
                     yield message
 
     async def list_fills(self, call: Call, request: wire.ListFillsRequest) -> wire.ListFillsResponse:
-        """Newest first. The token holds the end of the first page, so that new fills do not shift the later ones."""
-        offset, end_ns = self._place(request)
-        size = page_size(request.page_size)
+        """Newest first. The token holds what the first page began with, so that new fills do not shift the later ones."""
+        start_ns, end_ns = _span(request)
         query = FillQuery(
             symbol=request.symbol,
-            start_ns=ns_of(request.start_time) if request.HasField("start_time") else None,
+            start_ns=start_ns,
             end_ns=end_ns,
-            offset=offset,
-            size=size,
+            size=page_size(request.page_size),
+            mark=_mark(request),
         )
-        fills, total = await self._reads.fills(query, call.answer_by, caller=call.who.name)
-        more = total > offset + size
-        return wire.ListFillsResponse(
-            fills=map(convert.fill, fills),
-            next_page_token=page_token(request, offset + size, end_ns) if more else "",
+        page = await self._reads.fills(query, call.answer_by, caller=call.who.name)
+        return wire.ListFillsResponse(fills=map(convert.fill, page.rows), next_page_token=_token(request, page.next))
+
+    async def list_ledger_entries(
+        self, call: Call, request: wire.ListLedgerEntriesRequest
+    ) -> wire.ListLedgerEntriesResponse:
+        """As list_fills."""
+        start_ns, end_ns = _span(request)
+        query = LedgerQuery(
+            asset=request.asset,
+            kind=request.kind,
+            start_ns=start_ns,
+            end_ns=end_ns,
+            size=page_size(request.page_size, LEDGER_PAGE),
+            mark=_mark(request),
+        )
+        page = await self._reads.ledger(query, call.answer_by, caller=call.who.name)
+        return wire.ListLedgerEntriesResponse(
+            entries=map(convert.ledger_entry, page.rows), next_page_token=_token(request, page.next)
+        )
+
+    async def get_margin_summary(
+        self, call: Call, request: wire.GetMarginSummaryRequest
+    ) -> wire.GetMarginSummaryResponse:
+        """Valued in the asset asked for, or in dollars."""
+        return convert.margin(
+            call.account, await self._reads.margin(request.asset, call.answer_by, caller=call.who.name)
+        )
+
+    async def list_positions(self, call: Call, request: wire.ListPositionsRequest) -> wire.ListPositionsResponse:
+        """Oldest first."""
+        found = await self._reads.positions(request.symbol, call.answer_by, caller=call.who.name)
+        return wire.ListPositionsResponse(account=call.account, positions=map(convert.position, found))
+
+    async def get_fee_rates(self, call: Call, request: wire.GetFeeRatesRequest) -> wire.GetFeeRatesResponse:
+        """In the order of the request; at most a minute old."""
+        found = await self._reads.fee_rates(tuple(request.symbols), call.answer_by, caller=call.who.name)
+        return wire.GetFeeRatesResponse(
+            account=call.account,
+            rates=map(convert.fee_rate, found.rates),
+            volume=decimal(found.volume),
+            volume_asset=found.volume_asset,
         )
 
     async def get_limits(self, call: Call, request: wire.GetLimitsRequest) -> wire.GetLimitsResponse:
@@ -73,8 +110,27 @@ class AccountService:
         report = self._limits.tell(tuple(request.symbols), tuple(map(limits.question_of, request.queries)))
         return limits.response(call.account, report)
 
-    def _place(self, request: wire.ListFillsRequest) -> tuple[int, int]:
-        cursor = cursor_of(request, request.page_token, (int, int))
-        if cursor is not None and isinstance(cursor[0], int) and isinstance(cursor[1], int):
-            return cursor[0], cursor[1]
-        return 0, ns_of(request.end_time) if request.HasField("end_time") else self._clock.wall_ns()
+
+Listing = wire.ListFillsRequest | wire.ListLedgerEntriesRequest
+
+
+def _span(request: Listing) -> tuple[int | None, int | None]:
+    """Start and end, ns; None where the request has none."""
+    return (
+        ns_of(request.start_time) if request.HasField("start_time") else None,
+        ns_of(request.end_time) if request.HasField("end_time") else None,
+    )
+
+
+def _mark(request: Listing) -> Mark | None:
+    """Where the page before ended; None on the first."""
+    match cursor_of(request, request.page_token, _MARK):
+        case [str(newest), int(passed), str(last)]:
+            return Mark(newest, passed, last)
+        case _:
+            return None
+
+
+def _token(request: Listing, mark: Mark | None) -> str:
+    """The next page's token; empty when there is none."""
+    return "" if mark is None else page_token(request, mark.newest, mark.passed, mark.last)

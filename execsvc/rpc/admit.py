@@ -5,16 +5,17 @@ and translating what it raises is gate.py's work.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
+from execsvc_api.v1.order_service_pb2 import OrderSessionRequest
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from execsvc.domain.caller import Caller
 from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
 from execsvc.ports import Clock, Entropy
-from execsvc.rpc.call import Call
+from execsvc.rpc.call import Call, Incoming
 from execsvc.rpc.callers import Callers
 from execsvc.rpc.drain import SHUTTING_DOWN, Drain
 from execsvc.rpc.permits import PERMITS, Effect, Permit
@@ -33,7 +34,7 @@ class Knock:
     """A call as a door heard it.
 
     `method` is package.Service/Method, `read` gives the request or raises DecodeError or ValueError; left_s: seconds
-    until the caller gives up, None where it named no deadline.
+    until the caller gives up, None where it named no deadline; `requests`: what follows the first, on a bidirectional one.
     """
 
     method: str
@@ -41,6 +42,7 @@ class Knock:
     meta: Mapping[str, str] = field(repr=False)
     peer: str
     left_s: float | None = None
+    requests: AsyncIterator[bytes] | None = field(default=None, repr=False)
 
 
 @dataclass
@@ -88,12 +90,13 @@ class Admission:
             raise error_of(SHUTTING_DOWN)
         request = _read(knock.read)
         account = _account(request, who)
-        check(request, permit.short)
+        check(request)
         visit.request = request
-        visit.call = self._call(visit, permit, who, account, knock.left_s)
+        visit.call = self._call(visit, permit, who, account, knock)
         return visit.call, request
 
-    def _call(self, visit: Visit, permit: Permit, who: Caller, account: str, left_s: float | None) -> Call:
+    def _call(self, visit: Visit, permit: Permit, who: Caller, account: str, knock: Knock) -> Call:
+        left_s = knock.left_s
         streams = permit.effect is Effect.STREAM
         budget_s = left_s if left_s is not None else permit.default_s
         by = NO_LIMIT if streams or budget_s is None else visit.arrived + budget_s
@@ -108,8 +111,14 @@ class Admission:
             by=by,
             answer_by=by - margin_s,
             stream_id=self._entropy.token(8).hex() if streams else "",
+            incoming=None if knock.requests is None else Incoming(knock.requests, _unnamed(knock.meta), knock.peer),
             span=visit.span,
         )
+
+
+def _unnamed(meta: Mapping[str, str]) -> Mapping[str, str]:
+    """Without the caller's id of the stream: each request in it has one of its own."""
+    return {name: value for name, value in meta.items() if name != "x-request-id"}
 
 
 def _permit(method: str) -> Permit:
@@ -148,6 +157,8 @@ def _read(read: Read) -> Message:
 
 def _account(request: Message, who: Caller) -> str:
     """The account the request means; empty where its message has none."""
+    if isinstance(request, OrderSessionRequest):
+        request = request.open
     if "account" not in request.DESCRIPTOR.fields_by_name:
         return ""
     named: str = request.account  # type: ignore[attr-defined]  # the descriptor says it is there

@@ -1,7 +1,7 @@
-"""Rules between the fields of one message: what an order type allows, what belongs together.
+"""Rules between the fields of one message: what belongs together, and what a kind of call is counted by.
 
-Contract.md section 4, the option table, and what a kind of call is counted by. A field that is bad by itself is not
-complained of twice: validate.py drops the second word.
+What an order type may be combined with is the table of matrix.py. A field that is bad by itself is not complained of twice:
+validate.py drops the second word.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,14 +9,12 @@ from typing import Any
 
 from execsvc_api.v1 import common_pb2 as common
 from execsvc_api.v1 import limits_pb2 as limits
-from execsvc_api.v1 import order_pb2 as order
 from google.protobuf.message import Message
 
+from execsvc.app.deadman import LEAST_S, MOST_S
 from execsvc.domain.errors import FieldViolation
+from execsvc.rpc.matrix import mismatches
 
-_RESTING = frozenset({order.TIME_IN_FORCE_UNSPECIFIED, order.TIME_IN_FORCE_GTC, order.TIME_IN_FORCE_GTD})
-_ALL = frozenset(order.TimeInForce.values())
-_UNSET = frozenset({order.TIME_IN_FORCE_UNSPECIFIED})
 _AGED = frozenset({limits.CALL_CLASS_AMEND, limits.CALL_CLASS_CANCEL})
 _OF_A_PAIR = _AGED | {limits.CALL_CLASS_PLACE}
 _OF_THE_KEY = frozenset({limits.CALL_CLASS_READ, limits.CALL_CLASS_HISTORY})
@@ -40,6 +38,23 @@ def _order_ref(ref: Any) -> Found:
         yield "caller", "only beside client_order_id: an order_id needs no owner"
 
 
+def _batch(request: Any) -> Found:
+    """One symbol in one spelling, each id once: Kraken takes a batch of one pair only."""
+    ids = [each.client_order_id for each in request.entries]
+    symbols = [each.spec.symbol for each in request.entries]
+    for index, (name, symbol) in enumerate(zip(ids, symbols, strict=True)):
+        if name in ids[:index]:
+            yield f"entries[{index}].client_order_id", "each id once in a batch"
+        if symbol and symbol != symbols[0]:
+            yield f"entries[{index}].spec.symbol", f"all orders of a batch are of one symbol, here {symbols[0]}"
+
+
+def _switch(request: Any) -> Found:
+    seconds = request.timeout.seconds + request.timeout.nanos / 1e9
+    if seconds and (seconds < LEAST_S or request.timeout.nanos):
+        yield "timeout", f"0 takes it off; else {LEAST_S} to {MOST_S} whole seconds"
+
+
 def _folding(request: Any) -> Found:
     yield from _delivery(request.delivery, common.DeliveryPolicy.MODE_CONFLATE)
 
@@ -61,43 +76,6 @@ def _delivery(policy: common.DeliveryPolicy, default: int) -> Found:
         yield "delivery.min_interval", "only with MODE_CONFLATE"
     if policy.max_buffered and mode != common.DeliveryPolicy.MODE_BUFFER:
         yield "delivery.max_buffered", "only with MODE_BUFFER"
-
-
-def _spec(spec: Any) -> Found:
-    kind = spec.WhichOneof("order_type")
-    allowed = _ALL if kind is None else _times_in_force(spec, kind)
-    if spec.time_in_force not in allowed:
-        names = [
-            name.removeprefix("TIME_IN_FORCE_") for name, each in order.TimeInForce.items() if each and each in allowed
-        ]
-        yield "time_in_force", f"with {kind} leave it unset" if not names else f"with {kind} one of {', '.join(names)}"
-    gtd = spec.time_in_force == order.TIME_IN_FORCE_GTD
-    if gtd is not spec.HasField("expire_time"):
-        yield "expire_time", "required with TIME_IN_FORCE_GTD" if gtd else "only with TIME_IN_FORCE_GTD"
-    if spec.reduce_only and not spec.leverage:
-        yield "reduce_only", "needs leverage"
-    if spec.WhichOneof("size") == "full_position" and not spec.leverage:
-        yield "full_position", "needs leverage"
-    if spec.WhichOneof("size") == "quote_quantity" and not (
-        kind == "market" and spec.side == common.SIDE_BUY and not spec.leverage
-    ):
-        yield "quote_quantity", "market buys without leverage only"
-    if kind == "settle_position":
-        if not spec.leverage:
-            yield "leverage", "required with settle_position"
-        if spec.HasField("start_time"):
-            yield "start_time", "not with settle_position"
-        if spec.HasField("conditional_close"):
-            yield "conditional_close", "not with settle_position"
-
-
-def _times_in_force(spec: Any, kind: str) -> frozenset[int]:
-    if kind in {"market", "settle_position"}:
-        return _UNSET
-    limited = kind == "limit" or (
-        spec.trigger.HasField("limit_price") if kind == "trigger" else spec.trailing_stop.HasField("limit_offset")
-    )
-    return _ALL if limited else _RESTING
 
 
 def _close(close: Any) -> Found:
@@ -126,13 +104,24 @@ def _capacity(query: Any) -> Found:
         yield "order_age", "only with CALL_CLASS_AMEND or CALL_CLASS_CANCEL: other calls cost the same at any age"
 
 
+def _amend(request: Any) -> Found:
+    figures = ("base_quantity", "limit_price", "trigger_price", "display_quantity")
+    if not any(request.HasField(name) for name in figures):
+        yield "base_quantity", f"required: one of {', '.join(figures)}, or nothing is amended"
+    if request.HasField("post_only") and not request.HasField("limit_price"):
+        yield "post_only", "only beside limit_price: it guards the new price"
+
+
 _RULES: dict[str, Callable[[Any], Found]] = {
+    "PlaceOrdersRequest": _batch,
+    "SetDeadMansSwitchRequest": _switch,
     "OrderRef": _order_ref,
+    "AmendOrderRequest": _amend,
     "SubscribeTickersRequest": _folding,
     "SubscribeBookRequest": _book,
     "SubscribeTradesRequest": _trades,
     "SubscribeCandlesRequest": _folding,
-    "OrderSpec": _spec,
+    "OrderSpec": mismatches,
     "ConditionalClose": _close,
     "TrailingStopOrder": _trailing,
     "CapacityQuery": _capacity,

@@ -3,7 +3,7 @@
 Everything here is decided before the servicer runs, so that a servicer asks nothing of metadata or deadlines.
 """
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import INVALID_SPAN, Span
@@ -12,6 +12,15 @@ from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Reason, refuse
 from execsvc.rpc.permits import Permit
 from execsvc.telemetry import tell
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """What a bidirectional stream brings after its first message, and who brings it; `requests` are messages unread."""
+
+    requests: AsyncIterator[bytes] = field(repr=False)
+    meta: Mapping[str, str] = field(repr=False)
+    peer: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,7 @@ class Call:
     by: float
     answer_by: float
     stream_id: str = ""
+    incoming: Incoming | None = None
     span: Span = field(default=INVALID_SPAN, repr=False, compare=False)
 
     @property

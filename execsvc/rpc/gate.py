@@ -99,7 +99,7 @@ class Gate:
         return answer
 
     async def stream(self, knock: Knock) -> AsyncGenerator[Message | Answer, None]:
-        """The messages of a subscription, then one Answer that says how it ended: it never ends well by itself.
+        """The messages of a stream, then one Answer that says how it ended: well only a session, when its caller is done.
 
         The span covers the opening only: a span per tick would cost more than the tick.
         """
@@ -158,6 +158,8 @@ class Gate:
     async def _step(self, visit: Visit, messages: AsyncGenerator[Message, None]) -> Message | Answer:
         try:
             return await anext(messages)
+        except StopAsyncIteration:
+            return self._answer(visit)
         except Exception as error:  # noqa: BLE001 - the gate is where any error becomes a status
             return await self._failed(visit, error)
 

@@ -6,6 +6,7 @@ Pages are cut here, because what a page token looks like is the contract's affai
 from collections.abc import AsyncGenerator, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import aclosing
+from dataclasses import astuple
 from typing import TypeVar
 
 from execsvc_api.v1 import common_pb2 as common
@@ -15,6 +16,7 @@ from google.protobuf.message import Message
 from execsvc.app.hub import Batch
 from execsvc.app.market import BookPicture, MarketData
 from execsvc.app.topics import BookChange, CandlePicture
+from execsvc.app.tradepages import TapeMark, trade_page
 from execsvc.domain.market import BookTopic, CandleTopic, FeedState, Ticker, TickerTopic, Trade, TradeTopic
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import market as convert
@@ -36,6 +38,7 @@ class MarketDataService:
         self._market = market_data
         self._feeds = market_data.feeds
         self._pumps = pumps
+        self._ticker_batches = convert.TickerBatches()
 
     async def list_instruments(self, _: Call, request: wire.ListInstrumentsRequest) -> wire.ListInstrumentsResponse:
         """Pairs, ordered by symbol."""
@@ -60,17 +63,14 @@ class MarketDataService:
 
     async def list_trades(self, call: Call, request: wire.ListTradesRequest) -> wire.ListTradesResponse:
         """Oldest first; without a start the latest ones, after which there is no page for now."""
-        cursor = cursor_of(request, request.page_token, (int,))
-        since_ns = ns_of(request.start_time) - 1 if request.HasField("start_time") else None
-        if cursor is not None and isinstance(cursor[0], int):
-            since_ns = cursor[0]
+        start_ns, mark = ns_of(request.start_time) if request.HasField("start_time") else None, None
+        match cursor_of(request, request.page_token, (int, int, int)):
+            case [int(cursor_ns), int(last_id), int(given)]:
+                mark = TapeMark(cursor_ns, last_id, given)
         size = page_size(request.page_size)
-        found = await self._market.trades(request.symbol, since_ns, size, call.answer_by)
-        more = since_ns is not None and len(found.trades) >= size
-        return wire.ListTradesResponse(
-            trades=map(convert.trade, found.trades),
-            next_page_token=page_token(request, found.cursor_ns) if more else "",
-        )
+        found = await trade_page(self._market, request.symbol, start_ns, mark, size, call.answer_by)
+        token = "" if found.next is None else page_token(request, *astuple(found.next))
+        return wire.ListTradesResponse(trades=map(convert.trade, found.trades), next_page_token=token)
 
     async def list_candles(self, call: Call, request: wire.ListCandlesRequest) -> wire.ListCandlesResponse:
         """Oldest first."""
@@ -96,7 +96,8 @@ class MarketDataService:
 
             def render(batch: Batch[Ticker]) -> Sequence[Part]:
                 behind = self._feeds.states_of(tuple(each.symbol for each in batch.items))
-                return _tickers(batch, box.state if behind else FeedState.LIVE)
+                held = self._ticker_batches.of(batch.items)
+                return _tickers(batch, held, box.state if behind else FeedState.LIVE)
 
             topics = tuple(map(TickerTopic, symbols))
             source = FeedSource(box, self._feeds, topics, render, lambda: self._feeds.states_of(symbols))
@@ -181,8 +182,7 @@ def _state_of(symbols: AbstractSet[str], not_live: Sequence[str], worst: FeedSta
     return FeedState.LIVE if symbols.isdisjoint(not_live) else worst
 
 
-def _tickers(batch: Batch[Ticker], state: FeedState) -> Sequence[Part]:
-    held = wire.TickerBatch(tickers=map(convert.ticker, batch.items))
+def _tickers(batch: Batch[Ticker], held: wire.TickerBatch, state: FeedState) -> Sequence[Part]:
     return (Part({"snapshot" if batch.snapshot else "update": held}, state, batch.folded),)
 
 

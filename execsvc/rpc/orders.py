@@ -4,8 +4,8 @@ Nothing is decided here but which rights a scope needs beyond the method's own. 
 room may be cancelled at any await and nothing is lost.
 """
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, ExitStack, aclosing, nullcontext
 from dataclasses import replace
 
 from execsvc_api.v1 import order_service_pb2 as wire
@@ -20,22 +20,24 @@ from execsvc.app.orders import OrderFeed
 from execsvc.app.overview import Overview
 from execsvc.app.preview import Preview
 from execsvc.app.timing import DEFAULT_ENTRY_DELAY_S, Timing
-from execsvc.domain.caller import Permission
+from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
-from execsvc.domain.order import UNRESOLVED, Order, OrderSpec, Status, content_hash
+from execsvc.domain.order import UNRESOLVED, Order, Status
+from execsvc.domain.spec import OrderSpec, content_hash
 from execsvc.ports import OrderQuery
 from execsvc.rpc.call import Call
 from execsvc.rpc.convert import orders as convert
 from execsvc.rpc.convert import preview as preview_convert
 from execsvc.rpc.convert import story
 from execsvc.rpc.convert.streams import delivery
-from execsvc.rpc.follow import OrderSource
+from execsvc.rpc.follow import BUFFERED, OrderSource
 from execsvc.rpc.scalars import ns_of, seconds_of
 from execsvc.rpc.streams import Pumps, Terms, heartbeat_s
 from execsvc.rpc.tokens import cursor_of, page_size, page_token, position_of
 
 _CURSOR = (int, str, str)
+_BEYOND_OWN = frozenset({wire.ORDER_SCOPE_ALL_CALLERS, wire.ORDER_SCOPE_ACCOUNT})
 
 
 class OrderService:
@@ -50,6 +52,7 @@ class OrderService:
         feed: OrderFeed,
         catalog: Catalog,
         overview: Overview,
+        lost: Callable[[Caller], AbstractContextManager[None]],
         pumps: Pumps,
     ) -> None:
         self._desk = desk
@@ -58,6 +61,7 @@ class OrderService:
         self._feed = feed
         self._catalog = catalog
         self._overview = overview
+        self._lost = lost
         self._pumps = pumps
 
     async def place_order(self, call: Call, request: wire.PlaceOrderRequest) -> wire.PlaceOrderResponse:
@@ -93,7 +97,10 @@ class OrderService:
 
     async def preview_order(self, call: Call, request: wire.PreviewOrderRequest) -> wire.PreviewOrderResponse:
         """What placing would say; nothing is written down, set aside or sent."""
-        previewed = self._preview.look(convert.spec_of(request.spec))
+        looked = self._preview.look(convert.spec_of(request.spec))
+        previewed = await self._preview.priced(looked, call.answer_by, call.who.name)
+        if request.ask_venue:
+            previewed = await self._preview.asked(previewed, call.answer_by, call.who.name)
         return preview_convert.response(call.account, previewed)
 
     async def cancel_order(self, call: Call, request: wire.CancelOrderRequest) -> wire.CancelOrderResponse:
@@ -126,6 +133,7 @@ class OrderService:
             end_ns=ns_of(request.end_time) if request.HasField("end_time") else None,
             size=size + 1,
             before=_before(call, request),
+            placed_here=request.scope != wire.ORDER_SCOPE_ACCOUNT,
         )
         found = await self._desk.page(query)
         page = found[:size]
@@ -136,19 +144,21 @@ class OrderService:
 
     async def subscribe_orders(self, call: Call, request: wire.SubscribeOrdersRequest) -> AsyncGenerator[Message, None]:
         """From the journal: a reader holds a place in it, so a slow one loses nothing and costs no memory."""
-        all_callers = request.scope == wire.ORDER_SCOPE_ALL_CALLERS
-        if all_callers:
+        beyond_own = request.scope in _BEYOND_OWN
+        if beyond_own:
             call.demand(Permission.ACCOUNT, "following every caller's orders")
+        if request.cancel_on_disconnect:
+            call.demand(Permission.CANCEL, "cancel_on_disconnect")
         symbols = frozenset(each.symbol for each in self._catalog.all_of(request.symbols))
-        wanted = self._feed.filter_for(call.who, all_callers=all_callers, symbols=symbols)
+        outside = request.scope == wire.ORDER_SCOPE_ACCOUNT
+        wanted = self._feed.filter_for(call.who, all_callers=beyond_own, symbols=symbols, outside=outside)
         position = (
             position_of(request.resume_token, self._feed.journal_id, self._feed.account)
             if request.HasField("resume_token")
             else None
         )
-        held = Delivery(
-            conflate=False, max_buffered=request.max_buffered or Delivery(conflate=False).max_buffered, max_batch=1
-        )
+        held = Delivery(conflate=False, max_buffered=request.max_buffered or BUFFERED, max_batch=1)
+        guard = self._lost(call.who) if request.cancel_on_disconnect else nullcontext()
         async with self._feed.follow(wanted, position) as (reader, shown):
             source = OrderSource(
                 reader=reader,
@@ -157,12 +167,16 @@ class OrderService:
                 symbols=tuple(sorted(symbols)),
                 journal_id=self._feed.journal_id,
                 account=self._feed.account,
+                max_buffered=held.max_buffered,
                 private_state=lambda: self._overview.executions.state,
             )
             terms = Terms(heartbeat_s(request), delivery(held))
-            async with aclosing(self._pumps.pump(call, wire.SubscribeOrdersResponse, source, terms)) as messages:
-                async for message in messages:
-                    yield message
+            pumped = self._pumps.pump(call, wire.SubscribeOrdersResponse, source, terms)
+            with guard, ExitStack() as ends:
+                ends.callback(self._overview.executions.on_move(source.moved))
+                async with aclosing(pumped) as messages:
+                    async for message in messages:
+                        yield message
 
 
 def _response(placed: Placed) -> wire.PlaceOrderResponse:
@@ -181,7 +195,7 @@ def _told(client_order_id: str, spec: OrderSpec) -> dict[str, str | int | float 
 
 def _caller_in(call: Call, request: wire.ListOrdersRequest) -> str:
     """Whose orders a request lists; empty: everybody's."""
-    if request.scope == wire.ORDER_SCOPE_ALL_CALLERS:
+    if request.scope in _BEYOND_OWN:
         call.demand(Permission.ACCOUNT, "listing every caller's orders")
         return request.caller
     if request.caller not in {"", call.who.name}:

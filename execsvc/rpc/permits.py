@@ -65,12 +65,12 @@ def _change(name: str, permissions: frozenset[Permission], *, built: bool = True
     return Permit(f"{PACKAGE}.{name}", permissions, Effect.CHANGE, 10.0, _LEAST_S, built)
 
 
-def _place(name: str, *, built: bool = True) -> Permit:
-    return Permit(f"{PACKAGE}.{name}", _TRADE, Effect.CHANGE, 10.0, None, built, places=True)
+def _place(name: str) -> Permit:
+    return Permit(f"{PACKAGE}.{name}", _TRADE, Effect.CHANGE, 10.0, None, built=True, places=True)
 
 
-def _stream(name: str, permissions: frozenset[Permission], *, built: bool = True, places: bool = False) -> Permit:
-    return Permit(f"{PACKAGE}.{name}", permissions, Effect.STREAM, None, None, built, places)
+def _stream(name: str, permissions: frozenset[Permission]) -> Permit:
+    return Permit(f"{PACKAGE}.{name}", permissions, Effect.STREAM, None, None, built=True)
 
 
 _ROWS = (
@@ -85,24 +85,24 @@ _ROWS = (
     _stream("MarketDataService/SubscribeTrades", _MARKET),
     _stream("MarketDataService/SubscribeCandles", _MARKET),
     _place("OrderService/PlaceOrder"),
-    _place("OrderService/PlaceOrders", built=False),
-    _place("OrderService/AmendOrder", built=False),
+    _place("OrderService/PlaceOrders"),
+    _place("OrderService/AmendOrder"),
     _change("OrderService/CancelOrder", _CANCEL),
-    _change("OrderService/CancelOrders", _CANCEL, built=False),
-    _change("OrderService/CancelAllOrders", _CANCEL, built=False),
-    _change("OrderService/SetDeadMansSwitch", _CANCEL, built=False),
+    _change("OrderService/CancelOrders", _CANCEL),
+    _change("OrderService/CancelAllOrders", _CANCEL),
+    _change("OrderService/SetDeadMansSwitch", _CANCEL),
     _read("OrderService/PreviewOrder", _TRADE, 5.0),
     _read("OrderService/GetOrder", _OWN, 5.0),
     _read("OrderService/ListOrders", _OWN, 5.0),
     _read("OrderService/ExplainOrder", _OWN, 5.0),
     _stream("OrderService/SubscribeOrders", _OWN),
-    _stream("OrderService/OrderSession", _TRADE, built=False, places=True),
+    _stream("OrderService/OrderSession", _TRADE),
     _read("AccountService/ListBalances", _ACCOUNT, 10.0),
-    _read("AccountService/GetMarginSummary", _ACCOUNT, 10.0, built=False),
-    _read("AccountService/ListPositions", _ACCOUNT, 10.0, built=False),
+    _read("AccountService/GetMarginSummary", _ACCOUNT, 10.0),
+    _read("AccountService/ListPositions", _ACCOUNT, 10.0),
     _read("AccountService/ListFills", _ACCOUNT, 10.0),
-    _read("AccountService/ListLedgerEntries", _ACCOUNT, 10.0, built=False),
-    _read("AccountService/GetFeeRates", _ACCOUNT, 10.0, built=False),
+    _read("AccountService/ListLedgerEntries", _ACCOUNT, 10.0),
+    _read("AccountService/GetFeeRates", _ACCOUNT, 10.0),
     _read("AccountService/GetLimits", _ACCOUNT, 5.0),
     _stream("AccountService/SubscribeBalances", _ACCOUNT),
     _read("AdminService/GetServerInfo", _ANY, 5.0),

@@ -39,6 +39,7 @@ NANOS = range(NS)
 FIRST_SECOND, LAST_SECOND = -62_135_596_800, 253_402_300_799  # the years 1 to 9999, all a Timestamp may hold
 LONGEST_S = 315_576_000_000  # ten thousand years, all a Duration may hold
 
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 _TXID = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", re.ASCII)
 
@@ -120,6 +121,11 @@ def at_most(most: int, what: str) -> Rule:
     return Rule(lambda entries: f"at most {most} {what}" if len(entries) > most else None)
 
 
+def between(least: int, most: int, what: str) -> Rule:
+    """A list of so many; its entries have rules of their own."""
+    return Rule(lambda entries: None if least <= len(entries) <= most else f"{least} to {most} {what}")
+
+
 def number(*, least: int = 0, most: int, zero: bool = True) -> Rule:
     """A whole number from least to most; zero too where it has a meaning of its own."""
 
@@ -178,12 +184,15 @@ def _matches(pattern: re.Pattern[str], words: str) -> Rule:
 
 
 SYMBOL = Rule(symbol_problem)
+LATER = Rule(lambda _: "a session begins with `open`; this comes after it")
 INSTANT = Rule(_instant_problem)
 TRUE_ONLY = Rule(_true_only)
 NEW_ID = Rule(client_order_id_problem)
+REQUEST_ID = _matches(_REQUEST_ID, "1 to 64 characters of A-Z a-z 0-9 . _ : - and a letter or digit first")
 KNOWN_ID = _matches(_ID, "1 to 128 characters of A-Z a-z 0-9 . _ : - and a letter or digit first")
 TXID = _matches(_TXID, "a Kraken order id, such as OABCDE-12345-FGHIJK")
 NAME = short_text(NAME_MAX)
+ASSET = short_text(SPELLING_MAX)
 TOKEN = short_text(TOKEN_MAX)
 PAGE_SIZE = Rule(lambda size: "must not be negative" if size < 0 else None)
 HEARTBEAT = span(1, 60)

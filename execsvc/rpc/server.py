@@ -7,9 +7,9 @@ in the contract's words too. Which address is safe to listen on is the settings'
 
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def _answers(path: Path) -> bool:
 
 
 def _handler(gate: Gate, service: str, method: Any) -> "grpc.RpcMethodHandler[bytes, Message]":
-    """One method of the contract. OrderSession's requests are read by nobody yet: it is refused before the first one."""
+    """One method of the contract."""
     name = f"{service}/{method.name}"
     kind: type[Message] = GetMessageClass(method.input_type)
 
@@ -130,21 +130,31 @@ def _handler(gate: Gate, service: str, method: Any) -> "grpc.RpcMethodHandler[by
         context.set_trailing_metadata(tuple(answer.trailers.items()))
         return answer.response
 
-    async def stream(request: Any, context: Context) -> None:
-        # Written, not yielded: gRPC never closes a handler's generator, and a reader that left must free its mailbox now.
-        read = kind if method.client_streaming else lambda: kind.FromString(request)
-        async with aclosing(gate.stream(_knock(name, read, context))) as steps:
-            async for step in steps:
-                if isinstance(step, Answer):
-                    await _abort(context, step)
-                else:
-                    await context.write(step)
+    async def stream(request: bytes, context: Context) -> None:
+        await _streamed(gate, _knock(name, lambda: kind.FromString(request), context), context)
+
+    async def session(requests: AsyncIterator[bytes], context: Context) -> None:
+        first = await anext(requests, b"")
+        knock = _knock(name, lambda: kind.FromString(first), context)
+        await _streamed(gate, replace(knock, requests=requests), context)
 
     if method.client_streaming:
-        return grpc.stream_stream_rpc_method_handler(stream, None, _serialize)
+        return grpc.stream_stream_rpc_method_handler(session, None, _serialize)
     if method.server_streaming:
         return grpc.unary_stream_rpc_method_handler(stream, None, _serialize)
     return grpc.unary_unary_rpc_method_handler(unary, None, _serialize)
+
+
+async def _streamed(gate: Gate, knock: Knock, context: Context) -> None:
+    """Written, not yielded: gRPC never closes a handler's generator, and a reader that left must free its mailbox now."""
+    async with aclosing(gate.stream(knock)) as steps:
+        async for step in steps:
+            if not isinstance(step, Answer):
+                await context.write(step)
+            elif step.verdict is None:
+                context.set_trailing_metadata(tuple(step.trailers.items()))
+            else:
+                await _abort(context, step)
 
 
 def _serialize(message: Message) -> bytes:

@@ -108,6 +108,20 @@ def call_error(fault: Fault) -> common.CallError:
     )
 
 
+def call_error_of(failed: Verdict) -> common.CallError:
+    """A failed call as an error inside a successful answer: the same words, out of its status."""
+    status = status_pb2.Status.FromString(failed.status)
+    info, retry = details.ErrorInfo(), details.RetryInfo()
+    waits = False
+    for each in status.details:
+        each.Unpack(info)
+        waits = each.Unpack(retry) or waits
+    told = common.CallError(code=status.code, reason=info.reason, message=status.message, metadata=info.metadata)
+    if waits:
+        told.retry_after.CopyFrom(retry.retry_delay)
+    return told
+
+
 def verdict(fault: Fault, *, venue: str, request_id: str, caller: str = "") -> Verdict:
     """The fault as a call's failure, with exactly one ErrorInfo."""
     code = CODES[fault.reason]

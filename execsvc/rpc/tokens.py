@@ -20,9 +20,9 @@ BOUND = 2**63
 Cursor = list[str | int | None]
 
 
-def page_size(given: int) -> int:
-    """How many entries a page has: 0 means 100, above 1000 is cut."""
-    return min(given, PAGE_MAX) or PAGE_DEFAULT
+def page_size(given: int, default: int = PAGE_DEFAULT) -> int:
+    """How many entries a page has: 0 means the method's default, above 1000 is cut."""
+    return min(given, PAGE_MAX) or default
 
 
 def page_token(request: Message, *cursor: str | int | None) -> str:

@@ -1,8 +1,7 @@
 """The shape of every built request: one table path → rule, one pass that collects every violation.
 
 Contract.md section 9: each field has a rule or says ANY, and a test walks the descriptors to hold the table to it. Rules of
-the market (tick, lot, minimum, status) come later, from the instrument cache, in app/desk.py. What is well formed but not in
-this build is refused here by name, never ignored: UNIMPLEMENTED / NOT_IMPLEMENTED.
+the market (tick, lot, minimum, status) come later, from the instrument cache, in app/desk.py.
 """
 
 from collections.abc import Iterator
@@ -14,14 +13,16 @@ from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as service
 from google.protobuf.message import Message
 
+from execsvc.app.batchdesk import BATCH_MOST
 from execsvc.app.candletape import CLOSED_MAX
+from execsvc.app.deadman import MOST_S as SWITCH_MOST_S
 from execsvc.app.market import DEPTHS, INTERVALS_S
-from execsvc.domain.errors import ExecsvcError, Fault, FieldViolation, Reason, error_of, invalid
+from execsvc.domain.errors import Fault, FieldViolation, Reason, error_of, invalid
 from execsvc.rpc import rules
 from execsvc.rpc.between import between
 from execsvc.rpc.rules import ANY, Rule
-from execsvc.rpc.unbuilt import unbuilt
 
+CANCELS_MOST = 50
 _PAGE = {"page_size": rules.PAGE_SIZE, "page_token": rules.TOKEN}
 _PERIOD = {"start_time": rules.INSTANT, "end_time": rules.INSTANT}
 _FOLLOWED = {"delivery": ANY, "heartbeat_interval": rules.HEARTBEAT}
@@ -78,7 +79,7 @@ TABLE: dict[str, dict[str, Rule]] = {
         "time_in_force": rules.choice(order.TimeInForce),
         "expire_time": rules.INSTANT,
         "start_time": rules.INSTANT,
-        "leverage": ANY,
+        "leverage": rules.number(most=1000),
         "reduce_only": ANY,
         "self_trade_prevention": rules.choice(order.SelfTradePrevention),
         "fee_preference": rules.choice(order.FeePreference),
@@ -110,6 +111,60 @@ TABLE: dict[str, dict[str, Rule]] = {
     "ConditionalClose": {"limit": ANY, "trigger": ANY, "trailing_stop": ANY},
     "OrderRef": {"client_order_id": rules.KNOWN_ID, "order_id": rules.TXID, "caller": rules.NAME},
     "CancelOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
+    "AmendOrderRequest": {
+        "account": rules.NAME,
+        "order": ANY.needed("the order"),
+        "request_id": rules.REQUEST_ID.needed("choose one id per amend and use it again on every repeat"),
+        "base_quantity": _POSITIVE,
+        "limit_price": _POSITIVE,
+        "trigger_price": _POSITIVE,
+        "display_quantity": _POSITIVE,
+        "post_only": ANY,
+        "if_version": ANY,
+        "max_entry_delay": rules.span(0, 60),  # its least is the desk's to say: DEADLINE_TOO_SHORT
+        "max_queue_wait": rules.span(0, 60),
+    },
+    "PlaceOrdersRequest": {
+        "account": rules.NAME,
+        "entries": rules.between(2, BATCH_MOST, "orders").needed(f"2 to {BATCH_MOST} orders of one symbol"),
+        "max_entry_delay": rules.span(0, 60),
+        "max_queue_wait": rules.span(0, 60),
+    },
+    "PlaceOrdersEntry": {
+        "client_order_id": rules.NEW_ID.needed("choose one id per intent and use it again on every repeat"),
+        "spec": ANY.needed("what is wanted"),
+    },
+    "CancelOrdersRequest": {
+        "account": rules.NAME,
+        "orders": rules.at_most(CANCELS_MOST, "orders").needed(f"1 to {CANCELS_MOST} orders"),
+    },
+    "CancelAllOrdersRequest": {
+        "account": rules.NAME,
+        "symbol": rules.SYMBOL,
+        "all_symbols": rules.TRUE_ONLY,
+        "scope": rules.choice(service.OrderScope),
+    },
+    "SetDeadMansSwitchRequest": {
+        "account": rules.NAME,
+        "timeout": rules.span(0, SWITCH_MOST_S).needed("0 takes it off, else 5 s to 86399 s"),
+        "scope": rules.choice(service.OrderScope, (service.ORDER_SCOPE_ALL_CALLERS,)),
+    },
+    "OrderSessionRequest": {
+        "request_number": rules.number(most=(1 << 64) - 1).needed("rising by one from 1"),
+        "open": ANY,
+        "place": rules.LATER,
+        "amend": rules.LATER,
+        "cancel": rules.LATER,
+        "cancel_all": rules.LATER,
+    },
+    "OpenOrderSession": {
+        "account": rules.NAME,
+        "cancel_on_disconnect": ANY,
+        "follow_orders": ANY,
+        "heartbeat_interval": rules.HEARTBEAT,
+        "max_in_flight": rules.number(most=1024),
+        "resume_stream_id": rules.NAME,
+    },
     "GetOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
     "ExplainOrderRequest": {"account": rules.NAME, "order": ANY.needed("the order")},
     "ListOrdersRequest": {
@@ -133,6 +188,16 @@ TABLE: dict[str, dict[str, Rule]] = {
     "ListBalancesRequest": {"account": rules.NAME},
     "SubscribeBalancesRequest": {"account": rules.NAME, "heartbeat_interval": rules.HEARTBEAT},
     "ListFillsRequest": {"account": rules.NAME, "symbol": rules.SYMBOL, **_PERIOD, **_PAGE},
+    "GetMarginSummaryRequest": {"account": rules.NAME, "asset": rules.ASSET},
+    "ListPositionsRequest": {"account": rules.NAME, "symbol": rules.SYMBOL},
+    "ListLedgerEntriesRequest": {
+        "account": rules.NAME,
+        "asset": rules.ASSET,
+        "kind": rules.NAME,
+        **_PERIOD,
+        **_PAGE,
+    },
+    "GetFeeRatesRequest": {"account": rules.NAME, "symbols": rules.symbols(50).needed("1 to 50 pairs")},
     "GetLimitsRequest": {
         "account": rules.NAME,
         "symbols": rules.symbols(200),
@@ -153,28 +218,27 @@ ONEOFS: dict[str, dict[str, str]] = {
     "ConditionalClose": {"order_type": "one of limit, trigger, trailing_stop"},
     "Offset": {"value": "one of absolute, percent"},
     "OrderRef": {"id": "one of client_order_id, order_id"},
+    "OrderSessionRequest": {"request": "a session begins with open"},
+    "CancelAllOrdersRequest": {"symbols": "symbol, or all_symbols: an empty request cancels nothing"},
 }
-ORDER_TYPE = FieldViolation(
-    "spec.order_type", "required: one of market, limit, or a type this server does not know yet"
+NO_ORDER_TYPE = (
+    "required: one of market, limit, trigger, trailing_stop, settle_position, or a type newer than this server"
 )
 
 
-def check(request: Message, method: str) -> None:
-    """Raises INVALID_REQUEST or ORDER_TYPE_UNKNOWN with every violation, or NOT_IMPLEMENTED naming what is not built."""
+def check(request: Message) -> None:
+    """Raises INVALID_REQUEST or ORDER_TYPE_UNKNOWN with every violation."""
     found = tuple(violations(request))
-    if ORDER_TYPE in found:
+    if any(each.description == NO_ORDER_TYPE for each in found):
         raise error_of(
             Fault(
                 Reason.ORDER_TYPE_UNKNOWN,
-                "no order type that this server knows is set; nothing was sent, set spec.market or spec.limit",
+                "no order type that this server knows is set; nothing was sent, set one such as spec.market or spec.limit",
                 fields=found,
             )
         )
     if found:
         raise invalid(found)
-    missing = tuple(unbuilt(request))
-    if missing:
-        raise not_implemented(missing, method)
 
 
 def violations(message: Message, path: str = "") -> Iterator[FieldViolation]:
@@ -198,7 +262,7 @@ def _in_fields(message: Message, path: str) -> Iterator[FieldViolation]:
         if message.WhichOneof(oneof) is None:
             yield FieldViolation(f"{path}{oneof}", f"required: {words}")
     if name == "OrderSpec" and message.WhichOneof("order_type") is None:
-        yield ORDER_TYPE
+        yield FieldViolation(f"{path}order_type", NO_ORDER_TYPE)
 
 
 def _of_field(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldViolation]:
@@ -214,16 +278,3 @@ def _of_field(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldVi
         )
         for where, each in entries:
             yield from violations(each, f"{where}.")
-
-
-def not_implemented(fields: tuple[str, ...], method: str) -> ExecsvcError:
-    """The refusal of something well formed that this build does not have."""
-    named = ", ".join(fields)
-    return error_of(
-        Fault(
-            Reason.NOT_IMPLEMENTED,
-            f"{named}: not in this build; nothing was done, leave it out",
-            {"method": method, "field": named},
-            tuple(FieldViolation(path, "not in this build") for path in fields),
-        )
-    )

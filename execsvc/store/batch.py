@@ -9,13 +9,28 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Protocol
 
+from execsvc.domain import amend as amends
+from execsvc.domain import amendrules
 from execsvc.domain.account import Fill
+from execsvc.domain.amend import Amend, AmendEvent, AmendIntent, AmendKey, AmendStatus, Applied
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import LIVE, UNRESOLVED, Corrected, Intent, Order, OrderEvent, Seen, Status, submitted
+from execsvc.domain.order import (
+    LIVE,
+    UNRESOLVED,
+    Amended,
+    Corrected,
+    Intent,
+    Order,
+    OrderEvent,
+    Seen,
+    Status,
+    submitted,
+)
 from execsvc.domain.story import Step, step_of
-from execsvc.ports import Fresh, JournalEntry, Known
+from execsvc.ports import Fresh, FreshAmend, JournalEntry, Known, KnownAmend
 from execsvc.store import audit, records
+from execsvc.store.amends import AmendShelf
 from execsvc.store.refusals import broken, reused
 from execsvc.store.retention import Attic, Bounds, Drop, drop_of
 from execsvc.store.stories import StoryRow, journaled, kept_of, with_venue_time
@@ -66,7 +81,7 @@ class WireId:
     earlier: str | None
 
 
-class Shelf(Attic, Protocol):
+class Shelf(Attic, AmendShelf, Protocol):
     """What is committed, as the engine finds it."""
 
     def order(self, key: OrderKey) -> Order | None:
@@ -107,6 +122,7 @@ class Batch:
         self.nonces: dict[str, int] = {}
         self.stories: dict[OrderKey, StoryRow] = {}
         self.facts: dict[tuple[str, str], str] = {}
+        self.amends: dict[AmendKey, tuple[Amend, str]] = {}
 
     def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """See ports.Journal.begin."""
@@ -128,6 +144,20 @@ class Batch:
         if stored is None:
             self.new_keys.add(order.key)
         return Fresh(order)
+
+    def adopt(self, order: Order, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
+        """See ports.Journal.adopt."""
+        stored = self._find(order.key)
+        if stored is not None:
+            return stored
+        if order.key.caller or order.venue_client_id or not order.venue_order_id or order.status in UNRESOLVED:
+            raise broken(f"order {order.key} was not placed elsewhere")
+        text = records.text_of(order)
+        row = self._story(order.key, steps, begun=False)
+        self._put(order, text, now_ns)
+        self._tell(order.key, row)
+        self.new_keys.add(order.key)
+        return order
 
     def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal.record. An order that was never begun is Broken."""
@@ -166,6 +196,44 @@ class Batch:
             self._put(order, order_text, now_ns)
             self._tell(order.key, row)
         return order
+
+    def begin_amend(self, intent: AmendIntent, now_ns: int, steps: tuple[Step, ...] = ()) -> FreshAmend | KnownAmend:
+        """See ports.AmendJournal.begin."""
+        order, stored = self._get(intent.key.order), self._find_amend(intent.key)
+        if stored is not None and stored.content_hash != intent.content_hash:
+            raise amendrules.reused(stored, intent)
+        if stored is not None and stored.status is not AmendStatus.NEVER_SENT:
+            return KnownAmend(stored, order)
+        amendrules.demand_amendable(order, intent, self._open_amend(order.key))
+        amend = amends.submitted(intent, order, now_ns) if stored is None else stored.resubmitted(intent, now_ns)
+        text = records.text_of(amend)
+        row = self._story(order.key, (*steps, amends.journaled(amend, now_ns)))
+        self._put_amend(amend, text, now_ns)
+        self._tell(order.key, row)
+        return FreshAmend(amend, order)
+
+    def record_amend(
+        self, key: AmendKey, event: AmendEvent, now_ns: int, steps: tuple[Step, ...] = ()
+    ) -> tuple[Amend, Order]:
+        """See ports.AmendJournal.record. What was applied changes the order in the same commit."""
+        stored, order = self._find_amend(key), self._get(key.order)
+        if stored is None:
+            raise broken(f"amend {key} is not in the journal")
+        amend = stored.apply(event, now_ns)
+        changed = order
+        if isinstance(event, Applied) and amend is not stored and not event.superseded:
+            wanted = Amended(amend.wish.applied_to(order.spec))
+            changed = order.apply(wanted, now_ns)
+            steps = (*steps, step_of(wanted, order, changed, now_ns)) if changed is not order else steps
+        text = "" if amend is stored else records.text_of(amend)
+        order_text = "" if changed is order else records.text_of(changed)
+        row = self._story(key.order, (*steps, amends.step_of(event, amend, now_ns)) if text else steps)
+        if text:
+            self._put_amend(amend, text, now_ns)
+        if order_text:
+            self._put(changed, order_text, now_ns)
+        self._tell(key.order, row)
+        return amend, changed
 
     def reserve(self, key_fingerprint: str, floor: int, size: int) -> range:
         """See ports.NonceBlocks.reserve. `size` is above zero; a key whose numbers are used up is Broken."""
@@ -233,6 +301,20 @@ class Batch:
         self._append(order.key.account, "order", order, text, now_ns, order.key)
         self.orders[order.key] = (order, text)
 
+    def _find_amend(self, key: AmendKey) -> Amend | None:
+        here = self.amends.get(key)
+        return self._shelf.amend(key) if here is None else here[0]
+
+    def _open_amend(self, key: OrderKey) -> Amend | None:
+        """The one of the shelf may have been settled in this batch, and one in this batch may have been begun."""
+        open_here = (amend for each, (amend, _) in self.amends.items() if each.order == key and not amend.is_settled)
+        shelved = self._shelf.open_amend(key)
+        return next(open_here, None if shelved is None or shelved.key in self.amends else shelved)
+
+    def _put_amend(self, amend: Amend, text: str, now_ns: int) -> None:
+        self._append(amend.key.order.account, "amend", amend, text, now_ns, amend.key.order)
+        self.amends[amend.key] = (amend, text)
+
     def _story(self, key: OrderKey, steps: tuple[Step, ...], *, begun: bool = True) -> StoryRow | None:
         """The row of this commit with these steps in it; None when there is nothing to keep."""
         if not steps:
@@ -255,7 +337,7 @@ class Batch:
         return Head(start, start)
 
     def _append(
-        self, account: str, kind: str, value: Order | Fill, text: str, now_ns: int, key: OrderKey | None
+        self, account: str, kind: str, value: Order | Fill | Amend, text: str, now_ns: int, key: OrderKey | None
     ) -> Entry:
         head = self._head(account)
         record = audit.link(head.last, self._identity.epoch, now_ns, kind, text)
@@ -267,9 +349,15 @@ class Batch:
         return entry
 
 
-def entry_of(sequence: int, value: Order | Fill) -> JournalEntry:
-    """The published form of an order's new state or of a fill."""
-    return JournalEntry(sequence, order=value) if isinstance(value, Order) else JournalEntry(sequence, fill=value)
+def entry_of(sequence: int, value: Order | Fill | Amend) -> JournalEntry:
+    """The published form of an order's or amend's new state, or of a fill."""
+    match value:
+        case Order():
+            return JournalEntry(sequence, order=value)
+        case Fill():
+            return JournalEntry(sequence, fill=value)
+        case Amend():
+            return JournalEntry(sequence, amend=value)
 
 
 def check_resume(sequence: int, head: Head | None) -> None:

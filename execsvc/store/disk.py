@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
 
+from execsvc.domain.amend import Amend, AmendKey
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order, Status
 from execsvc.domain.story import Step
 from execsvc.ports import Entropy, JournalEntry, OrderQuery
 from execsvc.store import audit, records
+from execsvc.store.amends import AmendsKept
 from execsvc.store.batch import Batch, Entry, Head, check_resume
 from execsvc.store.ledger import Ledger
 from execsvc.store.refusals import broken
@@ -45,6 +47,7 @@ class Disk:
     heads: dict[str, Head] = field(default_factory=dict)
     nonces: dict[str, int] = field(default_factory=dict)
     facts: dict[tuple[str, str], str] = field(default_factory=dict)
+    amends: AmendsKept = field(default_factory=AmendsKept, repr=False)
     ledgers: dict[str, Ledger] = field(default_factory=lambda: defaultdict(Ledger), repr=False)
 
     @classmethod
@@ -72,6 +75,26 @@ class Disk:
         """See Shelf."""
         rows = self.stories.get(key)
         return rows[-1].upto if rows else 0
+
+    def amend(self, key: AmendKey) -> Amend | None:
+        """See AmendShelf."""
+        return self.amends.amend(key)
+
+    def open_amend(self, key: OrderKey) -> Amend | None:
+        """See AmendShelf."""
+        return self.amends.open_amend(key)
+
+    def amends_of(self, key: OrderKey) -> tuple[Amend, ...]:
+        """See AmendRows."""
+        return self.amends.amends_of(key)
+
+    def open_amends(self, account: str) -> tuple[Amend, ...]:
+        """See AmendRows."""
+        return self.amends.open_amends(account)
+
+    def amends_since(self, account: str, since_ns: int, limit: int) -> tuple[Amend, ...]:
+        """See AmendRows."""
+        return self.amends.amends_since(account, since_ns, limit)
 
     def oldest_entries(self, account: str, after: int, limit: int) -> Sequence[OldEntry]:
         """See Attic."""
@@ -115,6 +138,7 @@ class Disk:
             self.stories.setdefault(key, []).append(kept)
         self.heads.update(batch.heads)
         self.nonces.update(batch.nonces)
+        self.amends.write(batch.amends)
         self._learn(batch.facts)
 
     def story(self, key: OrderKey) -> tuple[Step, ...]:
@@ -197,6 +221,7 @@ class Disk:
         for key in drop.orders:
             self.stories.pop(key, None)
             self.venue_ids.pop((key.account, self.orders.pop(key).venue_order_id), None)
+        self.amends.drop(drop.orders)
         for wire_id in drop.wire_ids:
             self._drop_attempts(wire_id)
         if drop.orders:
@@ -218,6 +243,7 @@ class Disk:
 def _matches(order: Order, query: OrderQuery) -> bool:
     return (
         query.caller in {"", order.key.caller}
+        and (bool(order.key.caller) or not query.placed_here)
         and query.symbol in {"", order.spec.symbol}
         and (not query.statuses or order.status in query.statuses)
     )

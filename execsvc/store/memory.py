@@ -16,6 +16,7 @@ from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
 from execsvc.domain.story import Step
 from execsvc.ports import Fresh, JournalEntry, Known, OrderQuery
+from execsvc.store.amends import AmendBook, AmendRows
 from execsvc.store.batch import COMMIT_MOST, QUEUE_MOST, Batch, Identity
 from execsvc.store.bridge import Outcome, Ticket
 from execsvc.store.disk import Disk
@@ -36,9 +37,9 @@ class _Write(NamedTuple):
 class MemoryStore:
     """A store on a Disk; see ports.Store. Opening another on the same disk supersedes this one.
 
-    `crash_at` is called with `begin.before` and `begin.after` (likewise `record`, `record_fill`, `reserve`, `remember`,
-    `forget`) for each write of a commit, before and after it. `commit_s` says how long the next commit takes; without it,
-    one turn of the loop. While `outage` is true every call is refused as when the disk fails.
+    `crash_at` is called with `begin.before` and `begin.after` (likewise `adopt`, `record`, `record_fill`, `reserve`,
+    `remember`, `forget`) for each write of a commit, before and after it. `commit_s` says how long the next commit takes;
+    without it, one turn of the loop. While `outage` is true every call is refused as when the disk fails.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class MemoryStore:
         self._closed = False
         self._crash: StoreCrashed | None = None
         self._listeners = Listeners()
+        self.amends = AmendBook(self._ask, self._amends_read)
 
     def __repr__(self) -> str:
         return f"<MemoryStore epoch {self.epoch}, {len(self.disk.orders)} orders>"
@@ -91,6 +93,11 @@ class MemoryStore:
         """See ports.Journal."""
         begun: Fresh | Known = await self._ask("begin", lambda batch: batch.begin(intent, now_ns, steps))
         return begun
+
+    async def adopt(self, order: Order, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
+        """See ports.Journal."""
+        adopted: Order = await self._ask("adopt", lambda batch: batch.adopt(order, now_ns, steps))
+        return adopted
 
     async def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal."""
@@ -186,6 +193,10 @@ class MemoryStore:
         self._crash = self._crash or StoreCrashed("the process of this store is dead")
         queue, self._queue = self._queue, []
         self._fail([*queue, *self._closers])
+
+    async def _amends_read(self, ask: Callable[[AmendRows], Any]) -> Any:
+        await self._turn()
+        return ask(self.disk)
 
     def _ask(self, name: str, run: Callable[[Batch], Any]) -> "asyncio.Future[Any]":
         self._check_usable()

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Callable
 
 from execsvc.domain.account import Fill
+from execsvc.domain.amend import Amend
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order, Status
 from execsvc.domain.story import Step
@@ -22,7 +23,11 @@ _HIGH_WATER = "SELECT high_water FROM nonce WHERE key_fingerprint = ?"
 STORY_OF = "FROM orders JOIN order_step USING (order_no) WHERE account = ? AND caller = ? AND client_order_id = ?"
 # SQLite's integers are signed 64 bit, a caller's timestamp may lie far outside.
 _NS_MAX = 2**63 - 1
-_READERS: dict[str, Callable[[str], Order | Fill]] = {"order": records.order_of, "fill": records.fill_of}
+_READERS: dict[str, Callable[[str], Order | Fill | Amend]] = {
+    "order": records.order_of,
+    "fill": records.fill_of,
+    "amend": records.amend_of,
+}
 
 
 class Queries:
@@ -72,6 +77,7 @@ class Queries:
             {
                 "account": query.account,
                 "caller": query.caller,
+                "placed_here": query.placed_here,
                 "symbol": query.symbol,
                 "statuses": _listed(statuses),
                 "start_ns": 0 if query.start_ns is None else _bounded(query.start_ns),
@@ -128,7 +134,7 @@ _PAGE = """
 SELECT body FROM orders INDEXED BY orders_by_time
  WHERE account = :account AND create_time_ns >= :start_ns AND create_time_ns < :end_ns
    AND (create_time_ns, caller, client_order_id) < (:before_ns, :before_caller, :before_id)
-   AND (:caller = '' OR caller = :caller) AND (:symbol = '' OR symbol = :symbol)
+   AND (:caller = '' OR caller = :caller) AND (NOT :placed_here OR caller <> '') AND (:symbol = '' OR symbol = :symbol)
    AND status IN (SELECT value FROM json_each(:statuses))
  ORDER BY create_time_ns DESC, caller DESC, client_order_id DESC LIMIT :size
 """
@@ -137,7 +143,7 @@ SELECT body FROM orders INDEXED BY orders_unsettled
  WHERE status IN ('submitted', 'in_doubt', 'pending', 'open')
    AND account = :account AND create_time_ns >= :start_ns AND create_time_ns < :end_ns
    AND (create_time_ns, caller, client_order_id) < (:before_ns, :before_caller, :before_id)
-   AND (:caller = '' OR caller = :caller) AND (:symbol = '' OR symbol = :symbol)
+   AND (:caller = '' OR caller = :caller) AND (NOT :placed_here OR caller <> '') AND (:symbol = '' OR symbol = :symbol)
    AND status IN (SELECT value FROM json_each(:statuses))
  ORDER BY create_time_ns DESC, caller DESC, client_order_id DESC LIMIT :size
 """

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from execsvc.domain.account import Fill
+from execsvc.domain.amend import Amend
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order
@@ -23,6 +24,7 @@ T = TypeVar("T")
 _ENCODER = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _ORDER = msgspec.json.Decoder(Order)
 _FILL = msgspec.json.Decoder(Fill)
+_AMEND = msgspec.json.Decoder(Amend)
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
 
@@ -52,7 +54,7 @@ def text_of_steps(steps: tuple[Step, ...]) -> str:
     return text_of(tuple([_SHORT_STEP(*_parts_of_step(step)) for step in steps]))
 
 
-def text_of(value: Order | Fill | tuple[msgspec.Struct, ...] | str) -> str:
+def text_of(value: Order | Fill | Amend | tuple[msgspec.Struct, ...] | str) -> str:
     """The canonical JSON of a value. Raises Broken for text that is no Unicode (a lone surrogate)."""
     try:
         return _ENCODER.encode(value).decode()
@@ -73,6 +75,11 @@ def key_of(text: str) -> OrderKey:
 def fill_of(text: str) -> Fill:
     """The fill that was written as `text`. Raises Broken when it is not one."""
     return _read(_FILL, text)
+
+
+def amend_of(text: str) -> Amend:
+    """The amend that was written as `text`. Raises Broken when it is not one."""
+    return _read(_AMEND, text)
 
 
 def steps_of(text: str) -> tuple[Step, ...]:

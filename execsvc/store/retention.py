@@ -120,5 +120,5 @@ def drop_of(
         told=frozenset(entry.key for entry in entries if entry.key is not None),
         fill_ids=frozenset(fill.fill_id for fill in fills),
         orders=frozenset(order.key for order in orders),
-        wire_ids=tuple(order.venue_client_id for order in orders),
+        wire_ids=tuple(order.venue_client_id for order in orders if order.venue_client_id),
     )

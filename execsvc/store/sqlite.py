@@ -16,6 +16,7 @@ from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Intent, Order, OrderEvent, Status
 from execsvc.domain.story import Step
 from execsvc.ports import Clock, Entropy, Fresh, JournalEntry, Known, OrderQuery
+from execsvc.store.amends import AmendBook, AmendTable
 from execsvc.store.batch import QUEUE_MOST
 from execsvc.store.bridge import Bridge, Outcome, Ticket
 from execsvc.store.database import Birth, Database, open_database
@@ -45,6 +46,10 @@ class SqliteStore:
         self._writer = Writer(Tables(database), self._listeners.publish, queue_most=writes_most)
         # A read is answered before the next is taken: one ticket at a time.
         self._reads: Bridge[Callable[[], Any]] = Bridge("reader", reads_most, 1, self._read)
+        rows = AmendTable(database.reader, self._queries.get)
+        self.amends = AmendBook(
+            lambda _, run: self._writer.bridge.ask(run), lambda ask: self._reads.ask(partial(ask, rows))
+        )
 
     def __repr__(self) -> str:
         return f"<SqliteStore {self._database.claim.path} epoch {self.epoch}>"
@@ -78,6 +83,11 @@ class SqliteStore:
         """See ports.Journal."""
         begun: Fresh | Known = await self._writer.bridge.ask(lambda batch: batch.begin(intent, now_ns, steps))
         return begun
+
+    async def adopt(self, order: Order, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
+        """See ports.Journal."""
+        adopted: Order = await self._writer.bridge.ask(lambda batch: batch.adopt(order, now_ns, steps))
+        return adopted
 
     async def record(self, key: OrderKey, event: OrderEvent, now_ns: int, steps: tuple[Step, ...] = ()) -> Order:
         """See ports.Journal."""

@@ -7,9 +7,11 @@ decided here: batch.py decides. What readers ask stands in queries.py.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from execsvc.domain.amend import Amend, AmendKey
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Order
 from execsvc.store import audit, records
+from execsvc.store.amends import AmendTable
 from execsvc.store.batch import Batch, Head
 from execsvc.store.database import Database
 from execsvc.store.queries import STORY_OF, head_in, high_water_in, order_in
@@ -23,6 +25,7 @@ class Tables:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._sql = database.writer
+        self._amends = AmendTable(self._sql, self.order)
 
     @contextmanager
     def transaction(self) -> Iterator[Batch]:
@@ -62,6 +65,14 @@ class Tables:
             (key.account, key.caller, key.client_order_id),
         ).fetchone()
         return 0 if row is None else int(row[0])
+
+    def amend(self, key: AmendKey) -> Amend | None:
+        """See AmendShelf."""
+        return self._amends.amend(key)
+
+    def open_amend(self, key: OrderKey) -> Amend | None:
+        """See AmendShelf."""
+        return self._amends.open_amend(key)
 
     def oldest_entries(self, account: str, after: int, limit: int) -> Sequence[OldEntry]:
         """See Attic."""
@@ -135,6 +146,8 @@ class Tables:
             " FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?",
             [(row.upto, row.body, key.account, key.caller, key.client_order_id) for key, row in batch.stories.items()],
         )
+        if batch.amends:
+            self._amends.write(batch.amends)
         if batch.facts:
             self._write_facts(batch)
 
@@ -203,6 +216,7 @@ class Tables:
         keys = [(key.account, key.caller, key.client_order_id) for key in drop.orders]
         self._sql.executemany(_DELETE_STORY, [(upto, *key) for key in keys])
         self._sql.executemany(_DELETE_ATTEMPTS, [(wire_id,) for wire_id in drop.wire_ids])
+        self._amends.drop(drop.orders)
         self._sql.executemany("DELETE FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?", keys)
 
 

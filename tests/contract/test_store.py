@@ -22,8 +22,9 @@ from execsvc.domain.order import (
     Seen,
     Status,
 )
+from execsvc.domain.story import Step, StepKind
 from execsvc.ports import Fresh, Known, OrderQuery
-from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of, report_of, spec_of
+from tests.unit.store.samples import SECRET, elsewhere, fill_of, intent_of, key_of, report_of, spec_of
 
 REFUSED = Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little", {"asset": "USD"}))
 ABSENT = ProvedAbsent(Fault(Reason.NOT_PLACED, "proved"))
@@ -96,6 +97,65 @@ async def test_an_id_is_of_one_caller_and_account(store, other):
     """The same client order id of another caller or account is another order."""
     await placed(store)
     assert isinstance(await store.begin(intent_of(other, spec_of("0.6")), 2_000), Fresh)
+
+
+# ---- orders placed elsewhere ---------------------------------------------------------------------------------------
+
+
+async def test_an_order_placed_elsewhere_is_there_once_adopted(store):
+    """With the steps of its story, by both its ids, among the live ones; an event goes on from it."""
+    step = Step(1_000, StepKind.STATUS, "Seen.", status=Status.OPEN)
+    order = await store.adopt(elsewhere(), 1_000, (step,))
+    assert (elsewhere(), elsewhere(), (elsewhere(),), (step,)) == (
+        order,
+        await store.find("main", venue_order_id="OTX-9"),
+        await store.in_status("main", LIVE),
+        await store.story(order.key),
+    )
+    later = await store.record(order.key, Seen(report_of("OTX-9", status=Status.CANCELLED)), 2_000)
+    assert [elsewhere(), later] == [entry.order for entry in await store.after("main", 0, 9)]
+
+
+async def test_one_that_is_known_is_left_as_it_is(store):
+    """Two who see it at once adopt it once, in one commit as in two."""
+    first = await store.adopt(elsewhere(), 1_000)
+    ended = await store.record(first.key, Seen(report_of("OTX-9", status=Status.CANCELLED)), 2_000)
+    assert ended == await store.adopt(elsewhere(now_ns=3_000), 3_000)
+    assert 2 == await store.last_sequence("main")
+
+
+async def test_two_that_adopt_one_order_at_once(store, engine):
+    """The second of one commit is answered with what the first one wrote."""
+    calls = [store.adopt(elsewhere(now_ns=now_ns), now_ns) for now_ns in (1_000, 1_001)]
+    assert [elsewhere(), elsewhere()] == await together(engine, store, *calls)
+
+
+async def test_an_order_of_ours_is_not_adopted(store):
+    """Neither one that Kraken names by the same id, nor anything that has a caller, a wire id, no id, or is in doubt."""
+    await placed(store, None, Acknowledged("OTX-1"))
+    wrong = (
+        elsewhere("OTX-1"),
+        elsewhere(key=key_of("b")),
+        elsewhere(venue_client_id="w-1"),
+        replace(elsewhere(), venue_order_id=""),
+        elsewhere(status=Status.IN_DOUBT),
+    )
+    for order in wrong:
+        with pytest.raises(Broken):
+            await store.adopt(order, 2_000)
+    assert 2 == await store.last_sequence("main")
+
+
+@pytest.mark.parametrize("statuses", [frozenset(), LIVE], ids=["all", "live"])
+async def test_a_page_may_leave_out_what_was_placed_elsewhere(store, statuses):
+    """Without that wish it shows everything."""
+    order = await placed(store, None, Acknowledged("OTX-1"))
+    other = await store.adopt(elsewhere(now_ns=2_000), 2_000)
+    assert (order,) == await store.page(OrderQuery("main", statuses=statuses, placed_here=True))
+    assert (other, order) == await store.page(OrderQuery("main", statuses=statuses))
+
+
+# ---- attempts ------------------------------------------------------------------------------------------------------
 
 
 async def test_a_never_sent_order_starts_its_next_attempt(store):
@@ -410,7 +470,10 @@ async def many(store):
         ({"start_ns": 10**20}, []),
         ({"caller": "nobody"}, []),
     ],
-    ids=str,
+    ids=[
+        *("all", "of a caller", "of a symbol", "in a status", "of a time", "all filters", "of all time"),
+        *("in two statuses", "of a caller and a status", "after the end", "of nobody"),
+    ],
 )
 async def test_a_page_shows_what_its_filters_name_newest_first(store, query, expected):
     """Filters join; equal times are ordered by key, the larger one first; no timestamp is too large to ask for."""

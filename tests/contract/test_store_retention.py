@@ -26,7 +26,7 @@ from execsvc.domain.order import (
 from execsvc.domain.story import Step, StepKind
 from execsvc.ports import Fresh, Known, OrderQuery
 from execsvc.store.retention import FILL_IDS_LEAST
-from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of, report_of
+from tests.unit.store.samples import SECRET, elsewhere, fill_of, intent_of, key_of, report_of
 
 REFUSED = Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little", {"asset": "USD"}))
 ABSENT = ProvedAbsent(Fault(Reason.NOT_PLACED, "proved"))
@@ -264,6 +264,15 @@ async def test_rows_go_in_the_order_of_their_ends(store):
     assert ["b", "old"] == [order.key.client_order_id for order in await store.page(OrderQuery("main"))]
     await forget(store, orders=5_002)
     assert () == await store.page(OrderQuery("main"))
+
+
+async def test_what_was_placed_elsewhere_goes_like_the_rest(store):
+    """It has no wire id that could go with it, and its row goes all the same."""
+    order = await store.adopt(elsewhere(), 1_000)
+    await store.record(order.key, Seen(report_of("OTX-9", status=Status.CANCELLED)), 2_000)
+    await forget(store, events=LATE, orders=LATE)
+    assert ((), None) == (await store.page(OrderQuery("main")), await store.find("main", venue_order_id="OTX-9"))
+    assert elsewhere(now_ns=3_000) == await store.adopt(elsewhere(now_ns=3_000), 3_000)
 
 
 # ---- ids of fills ------------------------------------------------------------------------------------------------

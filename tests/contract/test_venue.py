@@ -23,7 +23,8 @@ from execsvc.domain.market import (
     TopicRefused,
     VenueMode,
 )
-from execsvc.domain.order import Status, TimeInForce
+from execsvc.domain.order import Status
+from execsvc.domain.spec import TimeInForce
 from execsvc.paper.options import PaperOptions
 from execsvc.paper.server import PaperServer
 from execsvc.ports import (

@@ -180,11 +180,11 @@ async def test_skipped_sequence_reopens_the_private_stream(venue):
 
 
 async def test_fills_of_a_lost_link_come_with_the_next_one(venue):
-    """What was filled while nobody listened is told after the snapshot."""
+    """What was filled while nobody listened is told with the snapshot."""
     placed = await venue.place(venue.order("takes", None, "0.01"))
     async with aclosing(venue.private.events()) as events:
-        seen = await take_until(events, lambda event: isinstance(event, ExecutionSeen) and event.fill is not None)
-    assert seen[-1].fill.venue_order_id == placed.venue_order_id
+        seen = await take_until(events, of(OrdersSnapshot))
+    assert {placed.venue_order_id} == {missed.fill.venue_order_id for missed in seen[-1].trades}
 
 
 async def test_next_life_goes_on_above_the_last_nonce(paper):

@@ -12,7 +12,8 @@ from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.market import (
     Side,
 )
-from execsvc.domain.order import Intent, OrderSpec, OrderType, submitted
+from execsvc.domain.order import Intent, submitted
+from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.kraken.public import KrakenPublic
 from execsvc.kraken.rates import Counting

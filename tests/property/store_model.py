@@ -11,7 +11,7 @@ from itertools import takewhile
 from execsvc.domain.account import Fill
 from execsvc.domain.errors import Broken, Conflict, ExecsvcError, Reason
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Corrected, Order, Seen, Status, submitted
+from execsvc.domain.order import UNRESOLVED, Corrected, Order, Seen, Status, submitted
 from execsvc.domain.story import Step, StepKind, step_of
 from execsvc.ports import Fresh, JournalEntry, Known
 
@@ -103,6 +103,15 @@ class Model:
         )
         self._tell(order.key, (*steps, journaled))
         return Fresh(order)
+
+    def adopt(self, order, now_ns, steps):
+        if order.key in self.orders:
+            return self.orders[order.key]
+        if order.status in UNRESOLVED:
+            raise Refusal(BROKEN)
+        self._put(order, now_ns)
+        self._tell(order.key, steps)
+        return order
 
     def record(self, key, event, now_ns, steps):
         before = self._get(key)

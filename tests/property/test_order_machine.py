@@ -27,8 +27,6 @@ from execsvc.domain.order import (
     Intent,
     NeverSent,
     Order,
-    OrderSpec,
-    OrderType,
     ProvedAbsent,
     Refused,
     Seen,
@@ -36,10 +34,12 @@ from execsvc.domain.order import (
     VenueOrder,
     submitted,
 )
+from execsvc.domain.spec import OrderSpec, OrderType
 
 CONTRACT = Path(__file__).parents[2] / "docs" / "contract.md"
 WANTED = Decimal(10)
 SPEC = OrderSpec("BTC/USD", Side.BUY, WANTED, OrderType.LIMIT, Decimal("100.0"))
+STOP = OrderSpec("BTC/USD", Side.BUY, WANTED, OrderType.STOP_LOSS, trigger_price=Decimal("100.0"))
 FAULTS = st.sampled_from([Fault(Reason.INSUFFICIENT_FUNDS, "no funds"), Fault(Reason.VENUE_ERROR, "why ever")])
 ZERO = Decimal(0)
 
@@ -109,6 +109,8 @@ class Told:
     ledger: list[tuple[Decimal, Decimal, Decimal]] = field(default_factory=list)  # quantity, cost, fee
     pictures: list[Picture] = field(default_factory=list)
     known: int = 0  # fills whose quantity was told
+    fired: bool = False  # its trigger, at the exchange
+    told_fired: bool = False  # and as far as the house was told
     counted: set[int] = field(default_factory=set)  # fills that were told one by one
     summed: int = 0  # fills whose fees were told as a sum
     wished: bool = False
@@ -123,7 +125,9 @@ class Told:
             return shown.word
         if known and self.sums(known)[0] == WANTED:
             return "FILLED"
-        return "OPEN" if shown.word == "FILLED" and shown.report.filled_quantity is None else shown.word
+        word = "OPEN" if shown.word == "FILLED" and shown.report.filled_quantity is None else shown.word
+        waits = self.order.spec.is_triggered_type and not (self.told_fired or shown.report.triggered or known)
+        return "PENDING" if word == "OPEN" and waits else word
 
     def picture(self, *, figures, fees, of_a_fill=False):
         """As the exchange stands now: a stream's report (its fee is the last fill's), a snapshot, or REST's sums."""
@@ -138,6 +142,7 @@ class Told:
             total_fees=_amount(fee) if fees else None,
             added_fees=_amount(self.ledger[-1][2]) if of_a_fill else (),
             added_quantity=self.ledger[-1][0] if of_a_fill else None,
+            triggered=None if of_a_fill else self.fired,
         )
         shown = Picture(self.word, fills if figures else 0, report, fills - 1 if of_a_fill else None, total=fees)
         self.pictures.append(shown)
@@ -150,13 +155,17 @@ def _amount(fee):
 class OrderMachine(RuleBasedStateMachine):
     """No illegal move, versions count changes, figures only grow and are the ledger's."""
 
+    wish = SPEC
+
     @initialize(count=st.integers(1, 3))
     def place(self, count):
         self.now = 1
         self.all = []
         for number in range(count):
             key = OrderKey("main", "me", str(number))
-            intent = Intent(key, SPEC, 10**18, "key", "", lambda attempt, number=number: f"wire-{number}-{attempt}")
+            intent = Intent(
+                key, self.wish, 10**18, "key", "", lambda attempt, number=number: f"wire-{number}-{attempt}"
+            )
             self.all.append((Told(submitted(intent, self.now)), intent))
 
     def some(self, data):
@@ -199,6 +208,7 @@ class OrderMachine(RuleBasedStateMachine):
         fee = one_by_one[1] if one_by_one[0] >= in_sum[0] else in_sum[2]
         assert _amount(fee) == told.order.fees
         assert told.wished == told.order.cancel_requested
+        assert told.told_fired == told.order.triggered
 
     def show(self, told, shown, event=Seen):
         """One picture, in whatever order it comes. "Filled" without a figure says nothing yet of a refused order."""
@@ -221,6 +231,9 @@ class OrderMachine(RuleBasedStateMachine):
         told.counted |= set() if shown.added is None else {shown.added}
         told.summed = max(told.summed, shown.fills) if shown.total else told.summed
         told.known = known
+        told.told_fired = told.order.spec.is_triggered_type and (
+            told.told_fired or bool(shown.report.triggered) or known > 0
+        )
         self.judge(told)
 
     def correct(self, told, report, name):
@@ -253,12 +266,21 @@ class OrderMachine(RuleBasedStateMachine):
         """Kraken's stream calls the trade that completes an order partially filled or filled, as it likes."""
         told = self.some(data)
         left = WANTED - told.sums(len(told.ledger))[0]
+        told.fired = told.fired or told.word in {"PENDING", "OPEN"}
         if told.word in {"PENDING", "OPEN"} and left:
             quantity = min(Decimal(quantity), left)
             told.ledger.append((quantity, quantity * Decimal(price), Decimal(fee)))
             told.word = word if quantity == left else "OPEN"
             told.picture(figures=True, fees=False, of_a_fill=True)
             told.word = "FILLED" if quantity == left else "OPEN"
+
+    @rule(data=st.data())
+    def it_fires(self, data):
+        """A trigger that is none says nothing of an order without one."""
+        told = self.some(data)
+        if told.word == "OPEN":
+            told.fired = True
+            told.picture(figures=data.draw(st.booleans()), fees=False)
 
     @rule(data=st.data(), word=st.sampled_from(["CANCELLED", "EXPIRED"]))
     def exchange_ends_it(self, data, word):
@@ -296,7 +318,8 @@ class OrderMachine(RuleBasedStateMachine):
     def answer_comes(self, data):
         told = self.some(data)
         if EXPECTED["acknowledged"][told.state] != "-":
-            self.tell(told, Acknowledged("OTX"), "acknowledged")
+            waits = told.order.spec.is_triggered_type and not told.told_fired
+            self.tell(told, Acknowledged("OTX"), "seen_pending" if waits else "acknowledged")
             assert told.order.venue_order_id == "OTX"
 
     @rule(data=st.data(), fault=FAULTS, kind=st.sampled_from([Refused, ProvedAbsent, NeverSent]))
@@ -350,15 +373,25 @@ class OrderMachine(RuleBasedStateMachine):
         quantity, cost, fee = told.sums(len(told.ledger))
         assert (quantity, cost, _amount(fee)) == (told.order.filled_quantity, told.order.filled_cost, told.order.fees)
         refused = told.state == "REJECTED" and not told.ledger and told.word in {"CANCELLED", "EXPIRED"}
-        assert refused or told.state == told.word or (told.state, told.word) == ("OPEN", "PENDING")
+        waits = told.order.spec.is_triggered_type and not told.fired and told.word == "OPEN"
+        word = "PENDING" if waits else told.word
+        assert refused or told.state == word or (told.state, word) == ("OPEN", "PENDING")
 
 
 def _one_of(data, many):
     return data.draw(st.integers(0, len(many) - 1))
 
 
+class StopMachine(OrderMachine):
+    """The same of orders with a trigger, which are PENDING until it has fired."""
+
+    wish = STOP
+
+
 TestOrderMachine = OrderMachine.TestCase
 TestOrderMachine.settings = settings(stateful_step_count=40)
+TestStopMachine = StopMachine.TestCase
+TestStopMachine.settings = settings(stateful_step_count=40)
 
 
 def test_the_table_of_this_test_makes_no_move_that_the_contract_forbids():

@@ -37,7 +37,7 @@ from execsvc.ports import OrderQuery
 from execsvc.store import ledger, tables
 from execsvc.store.memory import MemoryStore, StoreCrashed
 from tests.contract.store_rig import InMemory, OnDisk
-from tests.unit.store.samples import fill_of, intent_of, key_of, report_of, spec_of
+from tests.unit.store.samples import elsewhere, fill_of, intent_of, key_of, report_of, spec_of
 
 ACCOUNTS = ("main", "second")
 # That a commit is synced is shown elsewhere (tests/fault); here it would only take time.
@@ -51,6 +51,8 @@ VENUE_IDS = {
     key_of("a", caller="rest"): "OTX-3",
     key_of("a", account="second"): "OTX-1",
     key_of("b", account="second"): "OTX-4",
+    key_of("ext-OTX-1", caller=""): "OTX-1",
+    key_of("ext-OTX-5", caller=""): "OTX-5",
 }
 TRADE = {"added_quantity": Decimal("0.2"), "added_fees": (AssetAmount("USD", Decimal("0.1")),)}
 EVENTS = {
@@ -81,13 +83,19 @@ fills = st.tuples(
     st.none() | keys | keys,
     st.sampled_from([None, "seen trading", "seen trading", *OF_FILLS]),
 )
+adopts = st.tuples(
+    st.just("adopt"),
+    st.sampled_from(["OTX-1", "OTX-5"]),
+    st.sampled_from([Status.OPEN, Status.OPEN, Status.CANCELLED, Status.IN_DOUBT]),
+    notes,
+)
 reserves = st.tuples(
     st.just("reserve"), st.sampled_from("kl"), st.sampled_from([0, 5, 40, 2**64 - 30]), st.integers(0, 9)
 )
 facts = st.tuples(
     st.just("remember"), accounts, st.sampled_from(["halt", "V"]), st.sampled_from(["", "3", "why not?", "\ud800"])
 )
-orderly = begins | begins | records | records | fills
+orderly = begins | begins | records | records | fills | adopts
 writes = orderly | orderly | facts | reserves
 
 
@@ -157,6 +165,8 @@ class StoreMachine(RuleBasedStateMachine):
                 return "begin", (intent_of(key, spec_of(quantity), wires=wires), now, self.steps(kinds))
             case ("record", key, name, kinds):
                 return "record", (key, EVENTS[name](key), now, self.steps(kinds))
+            case ("adopt", venue_id, status, kinds):
+                return "adopt", (elsewhere(venue_id, status=status, now_ns=now), now, self.steps(kinds))
             case ("record_fill", fill_id, account, key, name):
                 event = None if name is None else OF_FILLS[name](key or key_of())
                 return "record_fill", (fill_of(fill_id, account=account), key, event, now)
@@ -379,7 +389,9 @@ def _of(drawn, key):
 def _account_of(name, arguments):
     """Of a write on an order or of a fill."""
     subject = arguments[0]
-    return subject.account if name == "record_fill" else (subject.key if name == "begin" else subject).account
+    return (
+        subject.account if name == "record_fill" else (subject.key if name in {"begin", "adopt"} else subject).account
+    )
 
 
 def _account_of_entry(entry):

@@ -20,6 +20,7 @@ from execsvc.app.account import AccountReads
 from execsvc.app.catalog import Catalog
 from execsvc.app.explain import Explain
 from execsvc.app.feeds import Feeds
+from execsvc.app.fees import FeeBook
 from execsvc.app.house import Terms as HouseTerms
 from execsvc.app.house import house
 from execsvc.app.limits import AccountLimits
@@ -56,6 +57,7 @@ from execsvc.runtime.entropy import RealEntropy
 from execsvc.store.memory import MemoryStore
 from execsvc.telemetry import Telemetry
 from tests.support.simloop import SimTasks
+from tests.support.statements import ScriptedStatements
 from tests.support.venue import BTC_USD, ScriptedVenue
 from tests.support.world import new_disk
 
@@ -105,7 +107,7 @@ class PublicStage:
 
     async def tickers(self, instruments, by):
         await self._answer("tickers", by)
-        return tuple(ticker(each.symbol) for each in instruments or self.listed)
+        return tuple(replace(ticker(each.symbol), polled=True) for each in instruments or self.listed)
 
     async def book(self, instrument, depth, by):
         await self._answer("book", by)
@@ -153,17 +155,18 @@ class PrivateStage(ScriptedVenue):
         super().__init__(clock, tasks)
         self.held = []
         self.balance_reads = 0
-        self.history = []
         self.stream = asyncio.Queue()
+        self.statements = ScriptedStatements()
+        self.judged, self.objection = [], None
 
     async def balances(self, by, *, caller=""):
         self.balance_reads += 1
         return tuple(self.held)
 
-    async def fills(self, account, query, by, *, caller=""):
-        rows = [each for each in self.history if query.end_ns is None or each.times.receive_ns < query.end_ns]
-        page = rows[query.offset : query.offset + query.size]
-        return tuple(each for each in page if not query.symbol or each.symbol == query.symbol), len(rows)
+    async def objects(self, spec, instrument, by, caller):
+        """What it has against an order that it is asked to judge only."""
+        self.judged.append(spec)
+        return self.objection
 
     def lanes(self):
         return (LaneState("key-1", "trade", "closed", 2, None, stopped=False),)
@@ -190,6 +193,7 @@ class Stage:
         self.alarms = []
         self.catalog = Catalog(self.public, self.clock)
         self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans, self.catalog.instrument)
+        self.fees = FeeBook(self.venue.statements, self.catalog, self.clock)
         self.limits = Limits(parts.get("max_order_notional"))
         self.risk = RiskDesk(self.limits, self.catalog, self.feeds)
         self.house = house(
@@ -226,6 +230,7 @@ class Stage:
             private=self.venue,
             feeds=self.feeds,
             executions=self.executions,
+            funds=self.house.funds,
             resolver=self.resolver,
             visibility=self.house.visibility,
             switch=self.house.switch,
@@ -236,6 +241,10 @@ class Stage:
     def _services(self, callers):
         return Services(
             desk=self.desk,
+            amends=self.house.amends,
+            clearing=self.house.clearing,
+            dead_man=self.house.dead_man,
+            sessions=self.house.sessions,
             preview=Preview(
                 catalog=self.catalog,
                 feeds=self.feeds,
@@ -244,6 +253,8 @@ class Stage:
                 rates=self.venue.rates,
                 clock=self.clock,
                 closed_because=lambda: self.house.switch.closed_because or self.house.owner.forbids(),
+                ask=self.venue.objects,
+                fees=self.fees,
             ),
             limits=AccountLimits(self.venue.rates, self.catalog, self.limits, self.clock),
             explain=Explain(
@@ -256,7 +267,8 @@ class Stage:
             orders=OrderFeed("main", self.store, self.store.journal_id, self.clock),
             account=AccountReads(
                 account="main",
-                venue=self.venue,
+                statements=self.venue.statements,
+                fees=self.fees,
                 journal=self.store,
                 catalog=self.catalog,
                 funds=self.house.funds,
@@ -266,6 +278,7 @@ class Stage:
             overview=self.overview,
             callers=callers,
             clock=self.clock,
+            tasks=self.tasks,
             entropy=RealEntropy(),
             telemetry=self.spans,
             report=lambda event, error, facts: self.reports.append((event, error, dict(facts))),

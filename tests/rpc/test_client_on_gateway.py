@@ -110,9 +110,9 @@ async def test_the_gateway_says_that_it_is_paper(client):
     """The mode travels in the trailers, the rest in the answer; what is not built is NotOffered."""
     info = await client.server_info()
     assert ("paper", "paper", "local") == (info.mode, info.venue, info.caller)
-    assert "OrderService/AmendOrder" in info.unimplemented_methods
+    assert "AdminService/SetTradingMode" in info.unimplemented_methods
     with pytest.raises(NotOffered):
-        await raw.call(client, "AmendOrder", {})
+        await raw.call(client, "SetTradingMode", {})
     assert (await client.venue_status()).accounts[0].account == "main"
 
 
@@ -151,16 +151,21 @@ async def test_a_book_that_is_kept(client, stage):
 
 
 async def test_order_events_resume_where_they_were_left(client):
-    """A new stream with the last token tells exactly what happened since."""
+    """Each stream tells the feed's state first; one with the last token then exactly what happened since."""
     await client.buy("BTC/USD", client_order_id="c-1", **LIMIT)
-    opened, snapshot = await take(client.orders_stream(), 2)
-    assert (False, ["c-1"]) == (opened.resumed, [each.client_order_id for each in snapshot.orders])
+    opened, first, snapshot = await take(client.orders_stream(), 3)
+    assert (False, FeedState.STALE, ["c-1"]) == (
+        opened.resumed,
+        first.state,
+        [each.client_order_id for each in snapshot.orders],
+    )
     assert isinstance(snapshot, OpenOrders)
     await client.buy("BTC/USD", client_order_id="c-2", **LIMIT)
-    again = await take(client.orders_stream(resume_token=snapshot.resume_token), 2)
-    assert again[0].resumed
-    assert isinstance(again[1], OrderUpdate)
-    assert again[1].order.client_order_id == "c-2"
+    connected, again, update = await take(client.orders_stream(resume_token=snapshot.resume_token), 3)
+    assert connected.resumed
+    assert StateChanged(FeedState.STALE, ()) == again
+    assert isinstance(update, OrderUpdate)
+    assert update.order.client_order_id == "c-2"
 
 
 async def test_a_drain_is_a_loss_that_is_told(client, stage):

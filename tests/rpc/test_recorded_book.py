@@ -185,7 +185,9 @@ def test_one_subscription_and_one_unbroken_chain(session):
     """Versions 1 to 201 after one snapshot, no gap, LIVE from the snapshot on, numbers without a hole; asked for once."""
     messages, asked = session
     changes = changes_of(messages)
-    assert [("subscribe", "book", DEPTH)] == [(how, what["channel"], what["depth"]) for how, what in asked]
+    assert [("subscribe", "book", DEPTH)] == [
+        (how, what["channel"], what["depth"]) for how, what in asked if what["channel"] == "book"
+    ]
     assert list(range(1, 202)) == [change.version for change, _ in changes]
     assert {common.FEED_STATE_LIVE} == {meta.feed_state for _, meta in changes}
     assert list(range(1, len(messages) + 1)) == [message.meta.seq for message in messages]

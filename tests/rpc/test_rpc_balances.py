@@ -6,12 +6,13 @@ from decimal import Decimal
 import grpc
 import pytest
 from execsvc_api.v1 import account_service_pb2 as account
+from execsvc_api.v1 import admin_service_pb2 as admin
 from execsvc_api.v1 import common_pb2 as common
 from google.protobuf.duration_pb2 import Duration
 
 from execsvc.app import funds
 from execsvc.domain.market import EventTimes, LinkDown, LinkUp
-from execsvc.ports import BalanceSeen, BalancesSnapshot, OrdersSnapshot
+from execsvc.ports import BalanceSeen, BalancesRefused, BalancesSnapshot, OrdersSnapshot
 from tests.rpc.stage import balance, ended, refused
 from tests.rpc.streams_reading import Reader, kind
 
@@ -174,6 +175,27 @@ async def test_a_reader_that_leaves_costs_nothing_more(stage):
     await stage.eventually(stage.venue.stream.empty)
     await stage.clock.sleep(0.3)
     assert before == stage.venue.balance_reads
+
+
+async def test_refused_balances_are_stale_and_the_venues_status_says_why(stage):
+    """They are told as they are read, STALE; once the stream tells of them, LIVE and no problem."""
+    stage.venue.held = [balance("USD", "100", "40")]
+    for event in (LinkUp(1), OrdersSnapshot(()), BalancesRefused("EGeneral:Permission denied")):
+        await stage.venue.stream.put(event)
+    await stage.eventually(lambda: stage.executions.state.name == "LIVE" and stage.venue.stream.empty())
+    reader = follow(stage)
+    _, snapshot = await reader.take(2)
+    assert ([("USD", "100", "40")], STALE) == (shown(snapshot), snapshot.meta.feed_state)
+    assert [True] == ["EGeneral:Permission denied" in each for each in await problems(stage)]
+    stale = await reader.until("heartbeat")
+    await stage.venue.stream.put(BalancesSnapshot((seen("USD", 100),)))
+    live = await reader.until("heartbeat")
+    assert ([STALE, LIVE], []) == ([each.meta.feed_state for each in (stale, live)], await problems(stage))
+
+
+async def problems(stage):
+    status = await stage.admin.GetVenueStatus(admin.GetVenueStatusRequest(), timeout=2)
+    return [each for each in status.accounts[0].problems if "balances" in each]
 
 
 async def test_a_drain_ends_the_stream_with_a_word(stage):

@@ -179,17 +179,16 @@ async def test_only_the_wanted_pairs_are_followed(stage):
 
 
 async def test_the_state_is_that_of_the_private_feed(stage):
-    """A heartbeat tells within a second when the private feed goes LIVE or is lost."""
+    """A heartbeat tells when the private feed is up, goes LIVE or is lost."""
     reader = follow(stage)
     (accepted,) = await reader.take(1)
     await stage.venue.stream.put(LinkUp(1))
     await stage.venue.stream.put(OrdersSnapshot(()))
-    live = await reader.until("heartbeat")
+    told = [accepted, await reader.until("heartbeat"), await reader.until("heartbeat")]
     await stage.venue.stream.put(LinkDown("cut"))
-    lost = await reader.until("heartbeat")
-    assert [common.FEED_STATE_STALE, common.FEED_STATE_LIVE, common.FEED_STATE_STALE] == [
-        each.meta.feed_state for each in (accepted, live, lost)
-    ]
+    told.append(await reader.until("heartbeat"))
+    stale, resyncing, live = common.FEED_STATE_STALE, common.FEED_STATE_RESYNCING, common.FEED_STATE_LIVE
+    assert [stale, resyncing, live, stale] == [each.meta.feed_state for each in told]
 
 
 async def test_a_reader_that_leaves_is_forgotten(stage):
@@ -208,3 +207,47 @@ async def test_an_order_in_doubt_is_in_the_snapshot(stage):
     _, snapshot = await follow(stage).take(2)
     assert [order.ORDER_STATUS_IN_DOUBT] == [each.status for each in snapshot.snapshot.orders]
     assert (await stage.store.get(order_key("one"))).status is Status.IN_DOUBT
+
+
+def guarded(stage):
+    return stage.orders.SubscribeOrders(orders.SubscribeOrdersRequest(cancel_on_disconnect=True))
+
+
+async def status_of(stage, name):
+    found = await stage.store.get(order_key(name))
+    return found.status
+
+
+async def test_a_lost_stream_that_asked_for_it_takes_the_orders_along(stage):
+    """After the grace, every open order of the caller."""
+    await stage.place("a")
+    call = guarded(stage)
+    await call.read()
+    call.cancel()
+    await stage.clock.sleep(1.0)
+    assert Status.OPEN is await status_of(stage, "a")
+    await stage.clock.sleep(2.0)
+    assert Status.CANCELLED is await status_of(stage, "a")
+
+
+async def test_a_stream_that_is_back_in_time_takes_nothing_along(stage):
+    """The grace is two seconds."""
+    await stage.place("a")
+    first = guarded(stage)
+    await first.read()
+    first.cancel()
+    await stage.clock.sleep(0.2)
+    second = guarded(stage)
+    await second.read()
+    await stage.clock.sleep(3.0)
+    assert Status.OPEN is await status_of(stage, "a")
+
+
+async def test_a_lost_stream_that_did_not_ask_takes_nothing_along(stage):
+    """Orders stand until cancelled."""
+    await stage.place("a")
+    call = stage.orders.SubscribeOrders(orders.SubscribeOrdersRequest())
+    await call.read()
+    call.cancel()
+    await stage.clock.sleep(3.0)
+    assert Status.OPEN is await status_of(stage, "a")

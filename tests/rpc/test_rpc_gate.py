@@ -253,63 +253,12 @@ async def test_a_request_above_64_kib_never_reaches_us(raw, stage):
     assert (grpc.StatusCode.RESOURCE_EXHAUSTED, []) == (caught.value.code(), stage.venue.sends)
 
 
-UNBUILT_FIELDS = {
-    "spec.quote_quantity": limit_spec(base_quantity=None, quote_quantity="10", market=order.MarketOrder()),
-    "spec.full_position": limit_spec(base_quantity=None, full_position=True, leverage=2),
-    "spec.trigger": limit_spec(trigger=order.TriggerOrder(kind=1, trigger_price="1")),
-    "spec.trailing_stop": limit_spec(trailing_stop=order.TrailingStopOrder(offset=order.Offset(percent="1"))),
-    "spec.settle_position": limit_spec(settle_position=order.SettlePositionOrder(), leverage=2),
-    "spec.limit.display_quantity": limit_spec(limit=order.LimitOrder(limit_price="1", display_quantity="1")),
-    "spec.time_in_force": limit_spec(time_in_force=order.TIME_IN_FORCE_FOK),
-    "spec.expire_time": limit_spec(time_in_force=order.TIME_IN_FORCE_GTD, expire_time={"seconds": 1}),
-    "spec.start_time": limit_spec(start_time={"seconds": 1}),
-    "spec.leverage": limit_spec(leverage=2),
-    "spec.reduce_only": limit_spec(leverage=2, reduce_only=True),
-    "spec.self_trade_prevention": limit_spec(self_trade_prevention=order.SELF_TRADE_PREVENTION_CANCEL_BOTH),
-    "spec.fee_preference": limit_spec(fee_preference=order.FEE_PREFERENCE_BASE),
-    "spec.conditional_close": limit_spec(
-        conditional_close=order.ConditionalClose(limit=order.LimitOrder(limit_price="1"))
-    ),
-}
-
-
-@pytest.mark.parametrize("path", UNBUILT_FIELDS)
-async def test_a_field_that_is_not_built_is_refused_by_its_path(stage, path):
-    """Well formed, but not in this build: UNIMPLEMENTED naming the field, id_used=false, nothing sent."""
-    refusal = await refused(stage.place("one", spec=UNBUILT_FIELDS[path]))
-    assert (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED", "OrderService/PlaceOrder", "false", []) == (
-        refusal.code,
-        refusal.reason,
-        refusal.metadata["method"],
-        refusal.metadata["id_used"],
-        stage.venue.sends,
-    )
-    assert path in refusal.metadata["field"].split(", ")
-    assert path in refusal.bad
-
-
 async def test_named_defaults_are_accepted(stage):
     """The values that the contract names as defaults may be said aloud."""
     spec = limit_spec(
         self_trade_prevention=order.SELF_TRADE_PREVENTION_CANCEL_NEWEST, fee_preference=order.FEE_PREFERENCE_QUOTE
     )
     assert order.ORDER_STATUS_OPEN == (await stage.place("one", spec=spec)).order.status
-
-
-async def test_scopes_and_switches_that_are_not_built(stage):
-    """ORDER_SCOPE_ACCOUNT and cancel_on_disconnect are refused by name, on lists and streams alike."""
-    listed = await refused(
-        stage.orders.ListOrders(orders.ListOrdersRequest(scope=orders.ORDER_SCOPE_ACCOUNT), timeout=2)
-    )
-    _, scoped = await ended(
-        stage.orders.SubscribeOrders(orders.SubscribeOrdersRequest(scope=orders.ORDER_SCOPE_ACCOUNT))
-    )
-    _, switched = await ended(stage.orders.SubscribeOrders(orders.SubscribeOrdersRequest(cancel_on_disconnect=True)))
-    assert [
-        ("NOT_IMPLEMENTED", "scope"),
-        ("NOT_IMPLEMENTED", "scope"),
-        ("NOT_IMPLEMENTED", "cancel_on_disconnect"),
-    ] == [(each.reason, each.metadata["field"]) for each in (listed, scoped, switched)]
 
 
 # ---- methods and rights ----------------------------------------------------------------------------------------------
@@ -375,12 +324,13 @@ async def test_an_account_that_is_not_granted_is_refused(stage):
     )
 
 
-async def test_others_orders_need_the_permission_account():
+@pytest.mark.parametrize("scope", [orders.ORDER_SCOPE_ALL_CALLERS, orders.ORDER_SCOPE_ACCOUNT])
+async def test_others_orders_need_the_permission_account(scope):
     """With trade alone a caller lists and follows its own orders, and no others."""
     async with open_stage(callers=OneCaller(Permission.TRADE)) as built:
-        request = orders.ListOrdersRequest(scope=orders.ORDER_SCOPE_ALL_CALLERS)
+        request = orders.ListOrdersRequest(scope=scope)
         listed = await refused(built.orders.ListOrders(request, timeout=2))
-        follow = orders.SubscribeOrdersRequest(scope=orders.ORDER_SCOPE_ALL_CALLERS)
+        follow = orders.SubscribeOrdersRequest(scope=scope)
         _, followed = await ended(built.orders.SubscribeOrders(follow))
         named = await refused(built.orders.ListOrders(orders.ListOrdersRequest(caller="bob"), timeout=2))
     assert [("PERMISSION_MISSING", "account")] * 2 == [

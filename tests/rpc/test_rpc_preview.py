@@ -13,11 +13,13 @@ from execsvc_client import Client, SyncClient
 
 from execsvc.domain.errors import Fault, Reason
 from execsvc.ports import CapacityAnswer
+from execsvc.rpc.convert import orders as convert
 from execsvc.rpc.scalars import ns_of, span_ns
 from tests.rpc.stage import limit_spec, link_up, order_key, refused, seen
 from tests.rpc.stage import stage as open_stage
 from tests.rpc.streams_reading import Reader
 from tests.support.setrates import PAIR, SetRates
+from tests.support.specs import KINDS
 
 
 @pytest.fixture
@@ -31,7 +33,7 @@ async def looked(stage, **fields):
 
 
 async def test_an_order_in_order_would_go(rates):
-    """Everything that is known of it: the spec with the canonical symbol, worth, points, counter, no wait; no fees."""
+    """Everything that is known of it: the spec with the canonical symbol, worth, fees, points, counter, no wait."""
     async with open_stage(rates=rates) as stage:
         found = await looked(stage, symbol="XBTUSD")
     assert (True, limit_spec(time_in_force=order.TIME_IN_FORCE_GTC), [], True, []) == (
@@ -45,7 +47,7 @@ async def test_an_order_in_order_would_go(rates):
         *(found.account, found.notional, found.reference_price, found.HasField("reference_time")),
         *(found.engine_cost, found.engine_counter.level, found.engine_counter.open_orders),
     )
-    assert (True, 0, False, False, False) == (
+    assert (True, 0, True, False, False) == (
         *(found.HasField("wait"), span_ns(found.wait)),
         *(found.HasField("fees"), found.venue_asked, found.HasField("venue_error")),
     )
@@ -136,25 +138,43 @@ async def test_a_market_order_is_reckoned_with_the_live_price(rates):
 
 
 @pytest.mark.parametrize(
-    ("request_", "path"),
+    "objection",
     [
-        (orders.PreviewOrderRequest(spec=limit_spec(), ask_venue=True), "ask_venue"),
-        (orders.PreviewOrderRequest(spec=limit_spec(leverage=2)), "spec.leverage"),
-        (
-            orders.PreviewOrderRequest(spec=limit_spec(trigger=order.TriggerOrder(kind=1, trigger_price="1"))),
-            "spec.trigger",
-        ),
+        None,
+        Fault(Reason.INSUFFICIENT_FUNDS, "too little", {"venue_error": "EOrder:Insufficient funds", "asset": "USD"}),
     ],
-    ids=lambda each: each if isinstance(each, str) else "",
 )
-async def test_what_is_not_built_is_refused_by_its_path(rates, request_, path):
-    """As PlaceOrder refuses it; and Kraken cannot be asked in this build."""
+async def test_kraken_is_asked_where_the_caller_wants_its_word(rates, objection):
+    """About the rounded order; what it has against it stands in the answer, and the order would not go."""
     async with open_stage(rates=rates) as stage:
-        refusal = await refused(stage.orders.PreviewOrder(request_, timeout=2))
-    assert (grpc.StatusCode.UNIMPLEMENTED, "NOT_IMPLEMENTED", "OrderService/PreviewOrder", path, False) == (
-        *(refusal.code, refusal.reason, refusal.metadata["method"], refusal.metadata["field"]),
-        "id_used" in refusal.metadata,
+        stage.venue.objection = objection
+        request = orders.PreviewOrderRequest(spec=limit_spec(base_quantity="0.0010000001"), ask_venue=True)
+        found = await stage.orders.PreviewOrder(request, timeout=2)
+    assert (True, objection is None, objection is not None) == (
+        found.venue_asked,
+        found.placeable,
+        found.HasField("venue_error"),
     )
+    said = ("", "") if objection is None else ("INSUFFICIENT_FUNDS", "EOrder:Insufficient funds")
+    assert said == (found.venue_error.reason, found.venue_error.metadata["venue_error"])
+    assert [Decimal("0.00100000")] == [each.base_quantity for each in stage.venue.judged]
+    assert [] == stage.venue.sends
+
+
+async def test_kraken_is_not_asked_unasked(rates):
+    """Looking costs nothing."""
+    async with open_stage(rates=rates) as stage:
+        await looked(stage)
+        assert [] == stage.venue.judged
+
+
+@pytest.mark.parametrize("name", sorted(KINDS))
+async def test_an_order_of_every_kind_is_looked_at(rates, name):
+    """What was wished comes back rounded; nothing of it is dropped."""
+    async with open_stage(rates=rates) as stage:
+        request = orders.PreviewOrderRequest(spec=convert.spec(KINDS[name]))
+        found = await stage.orders.PreviewOrder(request, timeout=2)
+    assert request.spec == found.rounded_spec
 
 
 async def test_an_unknown_pair_is_not_found(rates):

@@ -80,6 +80,18 @@ async def test_a_live_ticker_is_not_asked_for(stage):
     assert ("777", []) == (answer.tickers[0].bid_price, stage.public.asked)
 
 
+async def test_among_all_tickers_the_live_ones_are_the_feed_s(stage):
+    """One question to the exchange, and what a feed knows better is taken from there."""
+    reader = Reader(stage.market.SubscribeTickers(market.SubscribeTickersRequest(symbols=["BTC/USD"])))
+    await reader.take(1)
+    await stage.tell(link_up(), seen("BTC/USD", "777", snapshot=True))
+    answer = await stage.market.GetTickers(market.GetTickersRequest(), timeout=2)
+    assert ([("BTC/USD", "777"), ("ETH/USD", "100")], 1) == (
+        [(each.symbol, each.bid_price) for each in answer.tickers],
+        len(stage.public.asked),
+    )
+
+
 async def test_a_book_that_was_asked_for_is_not_called_live(stage):
     """Over REST the state is not LIVE and there is no version; from a LIVE feed it is, with the feed's version."""
     asked = await stage.market.GetBook(market.GetBookRequest(symbol="BTC/USD"), timeout=2)
@@ -168,9 +180,9 @@ async def test_balances_are_listed_by_asset(stage):
 
 async def test_fills_are_paged_and_new_ones_do_not_shift_them(stage):
     """Newest first; a fill that happens between two pages is in neither, and nothing comes twice."""
-    stage.venue.history = [fill(name) for name in "abc"]
+    stage.venue.statements.history = [fill(name) for name in "abc"]
     first = await stage.account.ListFills(account.ListFillsRequest(page_size=2), timeout=2)
-    stage.venue.history.insert(0, fill("new", ns=stage.clock.wall_ns()))
+    stage.venue.statements.history.insert(0, fill("new", ns=stage.clock.wall_ns()))
     second = await stage.account.ListFills(
         account.ListFillsRequest(page_size=2, page_token=first.next_page_token), timeout=2
     )
@@ -186,7 +198,7 @@ async def test_a_fill_of_ours_names_its_order(stage):
     placed = (await stage.place("one")).order
     ours = fill("t1")
     object.__setattr__(ours, "venue_order_id", placed.order_id)
-    stage.venue.history = [ours, fill("t2")]
+    stage.venue.statements.history = [ours, fill("t2")]
     answer = await stage.account.ListFills(account.ListFillsRequest(), timeout=2)
     assert [("local", "one"), ("", "ext-OX")] == [(each.caller, each.client_order_id) for each in answer.fills]
 
@@ -204,7 +216,7 @@ async def test_a_page_token_nobody_made_is_refused(stage, token):
 
 async def test_a_token_of_another_method_is_refused(stage):
     """Two methods with the same fields do not take each other's tokens."""
-    stage.venue.history = [fill(name) for name in "abc"]
+    stage.venue.statements.history = [fill(name) for name in "abc"]
     page = await stage.account.ListFills(account.ListFillsRequest(page_size=2), timeout=2)
     request = market.ListAssetsRequest(page_token=page.next_page_token)
     assert "PAGE_TOKEN_INVALID" == (await refused(stage.market.ListAssets(request, timeout=2))).reason

@@ -4,6 +4,7 @@ It keeps its own log of what it accepted, so a test judges the caller's story ag
 next placements, in order; when it is empty everything goes well. Queries see an order only `lag_s` after it was accepted.
 """
 
+import asyncio
 from collections import deque
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -75,15 +76,21 @@ class ScriptedRates:
     def __init__(self):
         self.refusals = deque()
         self.asked = []
-        self.rooms = []
+        self.rooms_set_aside = []
 
     async def room(self, symbol, caller, by):
         self.asked.append((symbol, caller, by))
         refusal = self.refusals.popleft() if self.refusals else None
         if refusal is not None:
             raise refusal
-        self.rooms.append(FreeRoom())
-        return self.rooms[-1]
+        self.rooms_set_aside.append(FreeRoom())
+        return self.rooms_set_aside[-1]
+
+    async def rooms(self, symbol, caller, by, count):
+        first = await self.room(symbol, caller, by)
+        more = [FreeRoom() for _ in range(count - 1)]
+        self.rooms_set_aside += more
+        return [first, *more]
 
     def place_cost(self):
         return Decimal(1)
@@ -99,6 +106,7 @@ class ScriptedVenue:
     """One account. `accepted` is the truth: (wire id, txid) in order of acceptance.
 
     `looks` are (when, whether it counts); the next ones raise `look_refusals`, `glances` many of them count for no id.
+    `trades` is what its history holds, `histories` what was asked of it; the next answers raise `history_refusals`.
     """
 
     key_label = "key-1"
@@ -117,6 +125,10 @@ class ScriptedVenue:
         self.accepted = []
         self.sends = []
         self.cancels = []
+        self.batches = []
+        self.cancel_batches = []
+        self.cleared = 0
+        self.timers = []
         self.sweeps = []
         self.sweep_failures = 0
         self.reachable = True
@@ -128,6 +140,9 @@ class ScriptedVenue:
         self.glances = 0
         self.accepted_at = None
         self.queries = []
+        self.trades = []
+        self.histories = []
+        self.history_refusals = deque()
 
     def resume(self, past, *, looks_ran):
         self.resumed.append((past, looks_ran))
@@ -177,19 +192,44 @@ class ScriptedVenue:
         self.orders[order.venue_client_id] = (report, self._clock.monotonic())
         self.accepted.append((order.venue_client_id, txid))
 
+    async def place_many(self, orders, instrument, by, *, rooms, forbidden, note):
+        self.batches.append(tuple(order.venue_client_id for order in orders))
+        placed = (
+            self.place(order, instrument, by, room=room, forbidden=forbidden, note=note)
+            for order, room in zip(orders, rooms, strict=True)
+        )
+        return tuple(await asyncio.gather(*placed))
+
+    async def cancel_many(self, targets, by, *, caller=""):
+        self.cancel_batches.append(tuple(each.venue_client_id for each in targets))
+        await self._demand()
+        return sum(self._cancelled(each.venue_order_id, each.venue_client_id) for each in targets)
+
+    async def cancel_all(self, by, *, caller=""):
+        await self._demand()
+        self.cleared += 1
+        return sum(self._cancelled("", wire_id) for wire_id in tuple(self.orders))
+
+    async def cancel_all_after(self, timeout_s, by, *, caller=""):
+        await self._demand()
+        self.timers.append(timeout_s)
+        return self._clock.wall_ns() + timeout_s * 1_000_000_000 if timeout_s else None
+
     async def cancel(self, venue_order_id, venue_client_id, by, *, symbol="", caller=""):
         await self._demand()
+        gone = self._cancelled(venue_order_id, venue_client_id)
+        return CancelTaken(pending=False) if gone else CancelFoundNothing()
+
+    def _cancelled(self, venue_order_id, venue_client_id):
         named = (wire_id for wire_id, (report, _) in self.orders.items() if report.venue_order_id == venue_order_id)
         venue_client_id = next(named, venue_client_id)
         self.cancels.append(venue_client_id)
         held = self.orders.get(venue_client_id)
         if held is None or held[0].status not in {Status.OPEN, Status.PENDING}:
-            return CancelFoundNothing()
-        self.orders[venue_client_id] = (
-            replace(held[0], status=Status.CANCELLED, reason="User requested"),
-            held[1],
-        )
-        return CancelTaken(pending=False)
+            return False
+        ended = replace(held[0], status=Status.CANCELLED, reason="User requested")
+        self.orders[venue_client_id] = (ended, held[1])
+        return True
 
     async def sweep(self, wire_ids, by, *, counts=True, since_ns=None):
         began = self._clock.monotonic()
@@ -218,6 +258,16 @@ class ScriptedVenue:
         self.queries.append(venue_order_ids)
         await self._demand()
         return tuple(report for report, _ in self.orders.values() if report.venue_order_id in venue_order_ids)
+
+    async def fills(self, account, query, by, *, caller="", resolving=False):
+        self.histories.append(query)
+        await self._demand()
+        if self.history_refusals:
+            raise self.history_refusals.popleft()
+        newest = sorted(self.trades, key=lambda fill: fill.times.venue_ns, reverse=True)
+        until = float("inf") if query.end_ns is None else query.end_ns
+        span = [fill for fill in newest if (query.start_ns or 0) <= fill.times.venue_ns < until]
+        return tuple(span[query.offset : query.offset + query.size]), len(span)
 
     async def check_key(self, by):
         await self._demand()

@@ -9,12 +9,12 @@ from execsvc.app.risk import Limits, RiskDesk
 from execsvc.app.timing import Timing
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.market import Side
-from execsvc.domain.order import OrderSpec, OrderType
+from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
 from execsvc.telemetry import silent
 from tests.support.simloop import SimClock, SimTasks
-from tests.support.venue import ScriptedCatalogVenue, ScriptedVenue
+from tests.support.venue import BTC_USD, ScriptedCatalogVenue, ScriptedVenue
 
 ME = Caller("local", frozenset(Permission), ("main",))
 OTHER = Caller("other", frozenset({Permission.TRADE, Permission.CANCEL}), ("main",))
@@ -27,12 +27,14 @@ def limit(quantity="0.001", price="60000.0", side=Side.BUY, symbol="BTC/USD"):
 class World:
     """One process's life over a disk that survives it: `disk` may be handed to the next World."""
 
-    def __init__(self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None, terms=None):
+    def __init__(
+        self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None, terms=None, listed=(BTC_USD,)
+    ):
         self.clock = clock or SimClock()
         self.tasks = SimTasks()
         self.venue = venue or ScriptedVenue(self.clock, SimTasks())
         self.store = store = MemoryStore(disk)
-        self.catalog = Catalog(ScriptedCatalogVenue(), self.clock)
+        self.catalog = Catalog(ScriptedCatalogVenue(listed), self.clock)
         self.alarms = []
         self.house = house(
             account="main",

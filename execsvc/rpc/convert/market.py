@@ -20,6 +20,8 @@ from execsvc.rpc.scalars import (
     timestamp,
 )
 
+BATCHES_MAX = 64  # of tickers that are kept converted
+
 STATUSES: dict[InstrumentStatus, market.InstrumentStatus.ValueType] = {
     status: market.InstrumentStatus.Value(f"INSTRUMENT_STATUS_{status.name}") for status in InstrumentStatus
 }
@@ -43,7 +45,26 @@ def ticker(value: Ticker) -> market.Ticker:
         high_24h=decimal(value.high_24h),
         change_24h=decimal_or_empty(value.change_24h),
         times=event_times(value.times),
+        polled=value.polled,
     )
+
+
+class TickerBatches:
+    """Batches of tickers, the last ones kept: many readers are told the same at the same moment, and it is converted once."""
+
+    def __init__(self) -> None:
+        self._made: dict[tuple[int, ...], tuple[tuple[Ticker, ...], service.TickerBatch]] = {}
+
+    def of(self, tickers: tuple[Ticker, ...]) -> service.TickerBatch:
+        """These very tickers as a message, which others hold too: it must not be changed."""
+        key = tuple(map(id, tickers))
+        made = self._made.get(key)
+        if made is None:
+            if len(self._made) >= BATCHES_MAX:
+                self._made.clear()
+            # The tickers are kept too: as long as they live, nothing else can have their ids.
+            made = self._made[key] = tickers, service.TickerBatch(tickers=map(ticker, tickers))
+        return made[1]
 
 
 def levels(values: tuple[Level, ...]) -> list[market.PriceLevel]:
@@ -142,7 +163,7 @@ def instrument(value: Instrument) -> market.Instrument:
         leverage_sell=value.leverage_sell,
         long_position_limit=None if value.long_position_limit is None else decimal(value.long_position_limit),
         short_position_limit=None if value.short_position_limit is None else decimal(value.short_position_limit),
-        has_index=value.has_index,
+        has_index=bool(value.has_index),
         tokenized=value.tokenized,
         venue_symbols=value.venue_symbols,
     )

@@ -1,14 +1,16 @@
 """What a placement would say, into the contract's message. The wish itself comes in through orders.py.
 
-Fees stay absent: the account's rates are not known in this build. Kraken is not asked, so its answer is absent too.
+Fees are absent where the account's rates are not known, never zero.
 """
 
 from execsvc_api.v1 import order_service_pb2 as wire
 
+from execsvc.app.fees import FeeEstimate
 from execsvc.app.preview import Breach, Previewed, RiskCheck
 from execsvc.rpc.convert.limits import counter, points
 from execsvc.rpc.convert.orders import spec
-from execsvc.rpc.scalars import decimal, duration, timestamp_or_none
+from execsvc.rpc.scalars import decimal, decimal_or_empty, duration, timestamp_or_none
+from execsvc.rpc.status import call_error
 
 
 def response(account: str, value: Previewed) -> wire.PreviewOrderResponse:
@@ -20,12 +22,26 @@ def response(account: str, value: Previewed) -> wire.PreviewOrderResponse:
         rounded_spec=spec(value.rounded),
         breaches=map(breach, value.breaches),
         risk=wire.RiskVerdict(allowed=all(each.passed for each in value.checks), checks=map(risk_check, value.checks)),
+        fees=None if value.fees is None else fees(value.fees),
         notional="" if reckoned is None else decimal(reckoned.notional),
-        reference_price="" if reckoned is None else decimal(reckoned.price),
+        reference_price="" if reckoned is None or reckoned.price is None else decimal(reckoned.price),
         reference_time=None if reckoned is None else timestamp_or_none(reckoned.read_ns),
         engine_cost=points(value.cost),
         engine_counter=counter(value.counter, value.as_of_ns),
         wait=None if value.wait_s is None else duration(value.wait_s),
+        venue_asked=value.venue_asked,
+        venue_error=None if value.objection is None else call_error(value.objection),
+    )
+
+
+def fees(value: FeeEstimate) -> wire.FeeEstimate:
+    """Rates, and what they make of the order."""
+    return wire.FeeEstimate(
+        asset=value.asset,
+        maker_rate=decimal(value.maker_rate),
+        taker_rate=decimal(value.taker_rate),
+        maker_fee=decimal_or_empty(value.maker_fee),
+        taker_fee=decimal_or_empty(value.taker_fee),
     )
 
 

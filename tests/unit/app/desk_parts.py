@@ -29,4 +29,4 @@ async def refused(here, name="c-1", **more):
 
 
 def released(here):
-    return [room.released for room in here.venue.rates.rooms]
+    return [room.released for room in here.venue.rates.rooms_set_aside]

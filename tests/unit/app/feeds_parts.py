@@ -2,12 +2,14 @@
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 
 from execsvc.app.feeds import Feeds
 from execsvc.app.hub import Delivery
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.market import (
+    Beat,
     BookSeen,
     BookTopic,
     BookView,
@@ -19,6 +21,7 @@ from execsvc.domain.market import (
     Side,
     Ticker,
     Trade,
+    TradePage,
     TradesSeen,
     TradeTopic,
 )
@@ -51,7 +54,10 @@ class Feed:
 
 
 class Venue:
-    """The port's double: `past` is what it answers for candles (an error is raised), `asked` how often it was asked."""
+    """The port's double: `past` is what it answers for candles (an error is raised), `asked` how often it was asked.
+
+    `newest` and `minutes` are the ids of trades and the candles that REST shows to a look; None: it does not answer.
+    """
 
     def __init__(self, clock):
         self._clock = clock
@@ -60,6 +66,11 @@ class Venue:
         self.asked = []
         self.looks = []  # what REST was asked for, by (what, when)
         self.rest = None  # the best that REST shows: (bid, ask); None: it does not answer
+        self.newest = None
+        self.minutes = None
+        self.named = []  # symbols of each call for tickers
+        self.takes_s = 0.0
+        self.refusal = None  # of any call for tickers
 
     def feed(self):
         self.feeds.append(Feed())
@@ -67,11 +78,24 @@ class Venue:
 
     async def tickers(self, instruments, by):
         self.looks.append(("ticker", self._clock.monotonic()))
+        self.named.append(tuple(each.symbol for each in instruments))
+        await self._clock.sleep(self.takes_s)
+        if self.refusal is not None:
+            raise self.refusal
         bid, ask = self._best()
+        symbols = [each.symbol for each in instruments] or ["BTC/USD", "ETH/USD"]
         times = EventTimes(None, 0)
         return tuple(
-            Ticker(each.symbol, bid, ZERO, ask, ZERO, bid, ZERO, ZERO, ZERO, ZERO, ZERO, times) for each in instruments
+            Ticker(each, bid, ZERO, ask, ZERO, bid, ZERO, ZERO, ZERO, ZERO, ZERO, times, polled=True)
+            for each in symbols
         )
+
+    async def trades(self, instrument, since_ns, count, by):
+        """Trades number n happen at n seconds."""
+        self.looks.append(("trades", self._clock.monotonic()))
+        shown = self._shown(self.newest)
+        rows = [trade(each, symbol=instrument.symbol) for each in shown if since_ns is None or each * 10**9 > since_ns]
+        return TradePage(tuple(rows[-count:] if since_ns is None else rows[:count]), 0)
 
     async def book(self, instrument, depth, by):
         self.looks.append(("book", self._clock.monotonic()))
@@ -84,7 +108,15 @@ class Venue:
             raise refuse(Reason.VENUE_UNREACHABLE, "no answer")
         return self.rest
 
+    def _shown(self, what):
+        if what is None:
+            raise refuse(Reason.VENUE_UNREACHABLE, "no answer")
+        return what
+
     async def candles(self, instrument, interval_s, since_ns, by):
+        if self.minutes is not None or since_ns is not None:
+            self.looks.append(("candles", self._clock.monotonic()))
+            return [row for row in self._shown(self.minutes) if since_ns is None or row.open_time_ns >= since_ns]
         self.asked.append((instrument.symbol, interval_s))
         await self._clock.sleep(0.1)
         if isinstance(self.past, Exception):
@@ -99,7 +131,7 @@ class Scene:
         self.clock = SimClock()
         self.tasks = SimTasks()
         self.venue = Venue(self.clock)
-        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent(), lambda _: BTC_USD)
+        self.feeds = Feeds(self.venue, self.clock, self.tasks, silent(), lambda symbol: replace(BTC_USD, symbol=symbol))
         self.open = ExitStack()
         self.tasks.start("watch", self.feeds.watch())
 
@@ -111,10 +143,11 @@ class Scene:
             self.venue.feeds[feed].queue.put_nowait(event)
         await self.clock.sleep(0.001)
 
-    def tick(self, symbol, price="100"):
+    def tick(self, symbol, price="100", bid=None):
         times = EventTimes(None, self.now_ns())
         value = Decimal(price)
-        return Ticker(symbol, value, ZERO, value, ZERO, value, ZERO, ZERO, ZERO, ZERO, ZERO, times)
+        lowest = value if bid is None else Decimal(bid)
+        return Ticker(symbol, lowest, ZERO, value, ZERO, value, ZERO, ZERO, ZERO, ZERO, ZERO, times)
 
     def book(self, price, *, snapshot=False, depth=10):
         topic = BookTopic("BTC/USD", depth)
@@ -135,13 +168,19 @@ class Scene:
         return self.open.enter_context(self.feeds.candles(instruments or (BTC_USD,), interval_s, count, delivery))
 
     def trades(self, *ids, symbol="BTC/USD", snapshot=False):
-        one, now = Decimal(1), self.now_ns()
-        rows = tuple(Trade(symbol, str(each), one, one, Side.BUY, EventTimes(now, now)) for each in ids)
-        return TradesSeen(TradeTopic(symbol), rows, snapshot, now)
+        return TradesSeen(
+            TradeTopic(symbol), tuple(trade(each, symbol=symbol) for each in ids), snapshot, self.now_ns()
+        )
 
-    def candles(self, *minutes, symbol="BTC/USD", price="1", interval_s=60, snapshot=False):
-        rows = tuple(candle(each, symbol=symbol, price=price, interval_s=interval_s) for each in minutes)
+    def candles(self, *minutes, symbol="BTC/USD", price="1", interval_s=60, snapshot=False, count=1):
+        rows = tuple(candle(each, symbol=symbol, price=price, interval_s=interval_s, count=count) for each in minutes)
         return CandlesSeen(CandleTopic(symbol, interval_s), rows, snapshot, self.now_ns())
+
+    async def quiet_for(self, seconds, *, feed=0):
+        """The line beats and says nothing else."""
+        for _ in range(int(seconds * 2)):
+            await self.clock.sleep(0.5)
+            await self.tell(Beat(self.now_ns()), feed=feed)
 
     async def drain(self, box):
         mails = []
@@ -163,7 +202,13 @@ def scene(script):
     run_sim(main())
 
 
-def candle(index, *, symbol="BTC/USD", price="1", interval_s=60, closed=False):
+def trade(number, *, symbol="BTC/USD"):
+    """The trade number `number`, of that second."""
+    one = Decimal(1)
+    return Trade(symbol, str(number), one, one, Side.BUY, EventTimes(number * 10**9, 7))
+
+
+def candle(index, *, symbol="BTC/USD", price="1", interval_s=60, closed=False, count=1):
     """The candle number `index`, counted from the epoch."""
     figure = Decimal(price)
     return Candle(
@@ -176,7 +221,7 @@ def candle(index, *, symbol="BTC/USD", price="1", interval_s=60, closed=False):
         figure,
         figure,
         figure,
-        1,
+        count,
         closed=closed,
         receive_ns=7,
     )

@@ -22,7 +22,7 @@ from execsvc.app.funds import (
 from execsvc.app.fundscheck import DOUBTED_MOST
 from execsvc.domain.errors import Busy, Declined, Reason, refuse
 from execsvc.domain.market import FeedState, LinkUp
-from execsvc.ports import BalanceSeen, BalancesSnapshot, OrdersSnapshot
+from execsvc.ports import BalanceSeen, BalancesRefused, BalancesSnapshot, OrdersSnapshot
 
 
 @contextmanager
@@ -411,6 +411,44 @@ def test_a_snapshot_that_agrees_is_no_news():
         return same, here.reads
 
     assert (1, 2) == account(scenario, told=False)
+
+
+def test_while_the_stream_does_not_tell_of_balances_funds_are_stale_and_a_problem_says_why():
+    """The picture is read and told all the same; with the channel's snapshot all is well."""
+
+    async def scenario(here):
+        here.funds.heard(BalancesRefused("EGeneral:Permission denied"))
+        with here.funds.read_by("ops"):
+            await here.clock.sleep(SPACING_S)
+            untold = here.funds.state, len(here.funds.problems), here.funds.problems[0]
+            here.funds.heard(BalancesSnapshot((seen("USD", 100),)))
+            return untold, here.funds.state, here.funds.problems
+
+    (state, number, problem), after, problems = account(scenario, told=False)
+    assert (FeedState.STALE, 1, FeedState.LIVE, ()) == (state, number, after, problems)
+    assert "Kraken does not tell of balances (EGeneral:Permission denied)" in problem
+    assert "permission query-funds" in problem
+
+
+def test_another_link_may_tell_of_balances():
+    """What one connection refused says nothing of the next."""
+
+    async def scenario(here):
+        here.funds.heard(BalancesRefused("EGeneral:Permission denied"))
+        here.funds.heard(LinkUp(2))
+        return here.funds.problems
+
+    assert () == account(scenario)
+
+
+def test_a_picture_that_is_on_its_way_is_resyncing_though_balances_are_refused():
+    """STALE is what can be seen."""
+
+    async def scenario(here):
+        here.funds.heard(BalancesRefused("EGeneral:Permission denied"))
+        return here.funds.state
+
+    assert FeedState.RESYNCING is account(scenario, told=False)
 
 
 def test_funds_overtaken_for_long_are_stale():

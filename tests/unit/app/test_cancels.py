@@ -89,6 +89,18 @@ def test_nobody_cancels_blindly_what_is_not_his():
     with_an_order(scenario)
 
 
+def test_nothing_is_derived_from_the_id_of_an_order_placed_elsewhere():
+    """It was never sent under an id of ours, so with the store down there is nothing to cancel it by."""
+
+    async def scenario(here, order):
+        with pytest.raises(Busy) as refused:
+            await here.desk.cancel(ME, OrderRef(client_order_id="ext-OMAN"), here.clock.monotonic() + 5)
+        assert "derived" not in refused.value.fault.message
+        assert [] == here.venue.cancels
+
+    with_an_order(scenario)
+
+
 def test_a_halt_does_not_stop_a_cancel():
     """New orders are out, cancels pass."""
 

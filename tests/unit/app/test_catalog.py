@@ -1,5 +1,6 @@
 """Any spelling in, one symbol out."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -111,3 +112,43 @@ def test_rules_that_are_too_old_place_nothing():
         assert catalog.instrument("BTC/USD").symbol == "BTC/USD"
 
     run_sim(main())
+
+
+def indexed_by(*answers):
+    """A catalog that has been learning indexes for an hour and a half, by these answers in turn; and how often it asked."""
+
+    async def main():
+        clock, venue, asked = SimClock(), ScriptedCatalogVenue((BTC_USD, ETH_USD)), []
+        catalog = Catalog(venue, clock)
+
+        async def indexed():
+            asked.append(clock.monotonic())
+            answer = answers[min(len(asked), len(answers)) - 1]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        venue.indexed = indexed
+        learning = asyncio.ensure_future(catalog.keep_indexes())
+        await clock.sleep(1)
+        await catalog.refresh()
+        await clock.sleep(5400)
+        await catalog.refresh()
+        learning.cancel()
+        return {each.symbol: each.has_index for each in catalog.instruments()}, [at - asked[0] for at in asked]
+
+    return run_sim(main())
+
+
+def test_indexes_are_learned_beside_the_tables():
+    """Told before or after a table is read, an index belongs to its pair; a pair that is not named stays unknown."""
+    told, asked = indexed_by({"BTC/USD": False}, {"BTC/USD": True, "GONE/USD": True})
+    assert ({"BTC/USD": True, "ETH/USD": None}, [0.0, 3600.0]) == (told, asked)
+
+
+def test_indexes_that_cannot_be_read_are_asked_for_again():
+    """A minute later; what was known stays."""
+    down = refuse(Reason.VENUE_UNREACHABLE, "down")
+    told, asked = indexed_by(down, down, {"ETH/USD": True}, down)
+    assert ({"BTC/USD": None, "ETH/USD": True}, [0.0, 60.0, 120.0]) == (told, asked[:3])
+    assert 3720.0 == asked[3]

@@ -164,14 +164,15 @@ def test_the_state_is_live_only_after_the_snapshot_is_merged():
     followed(script)
 
 
-def test_orders_placed_by_hand_are_left_alone():
-    """A report that belongs to nobody here changes nothing."""
+def test_an_amend_by_hand_changes_the_spec():
+    """Kraken's picture of the order is newer than ours: its figures are the order's, and that is a new version."""
 
     async def script(here, executions, tell):
-        foreign = VenueOrder("OHAND", None, Status.OPEN)
-        await tell(LinkUp(1), OrdersSnapshot((foreign,)), ExecutionSeen(foreign, None))
-        assert await here.store.find("main", venue_order_id="OHAND") is None
-        assert here.tasks.failures == []
+        order = (await here.place("c-1")).order
+        wanted = replace(order.spec, base_quantity=Decimal("0.002"), limit_price=Decimal("59000.0"))
+        await tell(ExecutionSeen(VenueOrder(order.venue_order_id, None, Status.OPEN, spec=wanted), None))
+        seen = await here.desk.get(ME, REF)
+        assert (wanted, order.version + 1) == (seen.spec, seen.version)
 
     followed(script)
 

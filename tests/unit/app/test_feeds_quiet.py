@@ -7,16 +7,9 @@ import pytest
 from feeds_parts import scene
 
 from execsvc.app.hub import Batch, Gap
-from execsvc.domain.market import Beat, BookTopic, FeedState, GapReason, LinkUp, TickerSeen, TickerTopic
+from execsvc.domain.market import BookTopic, FeedState, GapReason, LinkUp, TickerSeen, TickerTopic
 
 HUNDRED, MORE = Decimal(100), Decimal(101)
-
-
-async def quiet_for(here, seconds, *, feed=0):
-    """The line beats and says nothing else."""
-    for _ in range(int(seconds * 2)):
-        await here.clock.sleep(0.5)
-        await here.tell(Beat(here.now_ns()), feed=feed)
 
 
 async def a_ticker(here):
@@ -37,7 +30,7 @@ def test_a_ticker_that_stands_still_while_the_venue_goes_on_is_stale_within_six_
     async def script(here):
         box = await a_ticker(here)
         here.venue.rest = (MORE, MORE)
-        await quiet_for(here, 6)
+        await here.quiet_for(6)
         mails = await here.drain(box)
         gaps = [(mail.reason, mail.symbols) for mail in mails if isinstance(mail, Gap)]
         assert (FeedState.STALE, [(GapReason.UPSTREAM_INTEGRITY, ("BTC/USD",))]) == (box.state, gaps)
@@ -48,13 +41,29 @@ def test_a_ticker_that_stands_still_while_the_venue_goes_on_is_stale_within_six_
     scene(script)
 
 
+def test_the_public_side_as_a_whole_is_stale_while_a_topic_is_dead():
+    """As far as somebody reads it."""
+
+    async def script(here):
+        await a_ticker(here)
+        here.venue.rest = (MORE, MORE)
+        states = [here.feeds.public_state]
+        await here.quiet_for(7)
+        states.append(here.feeds.public_state)
+        here.open.close()
+        states.append(here.feeds.public_state)
+        assert [FeedState.LIVE, FeedState.STALE, FeedState.LIVE] == states
+
+    scene(script)
+
+
 def test_a_quiet_market_stays_live_and_is_asked_about_less_and_less():
     """The venue shows the same: the next look comes when the silence has lasted twice as long."""
 
     async def script(here):
         box = await a_ticker(here)
         here.venue.rest = (HUNDRED, HUNDRED)
-        await quiet_for(here, 60)
+        await here.quiet_for(60)
         assert FeedState.LIVE is box.state
         at = [when for _, when in here.venue.looks]
         assert [pytest.approx(each, abs=0.3) for each in (4.75, 9.5, 19.0, 38.0)] == at
@@ -68,9 +77,9 @@ def test_a_topic_that_speaks_while_it_is_looked_at_is_alive():
     async def script(here):
         box = await a_ticker(here)
         here.venue.rest = (MORE, MORE)
-        await quiet_for(here, 5)
+        await here.quiet_for(5)
         await here.tell(seen(here, "101"))
-        await quiet_for(here, 3)
+        await here.quiet_for(3)
         assert (FeedState.LIVE, []) == (box.state, here.venue.feeds[0].renewed)
 
     scene(script)
@@ -83,13 +92,13 @@ def test_a_dead_topic_is_believed_again_when_it_speaks_or_agrees(revived_by):
     async def script(here):
         box = await a_ticker(here)
         here.venue.rest = (MORE, MORE)
-        await quiet_for(here, 7)
+        await here.quiet_for(7)
         assert FeedState.STALE is box.state
         if revived_by == "news":
             await here.tell(seen(here, "102"))
         else:
             await here.tell(seen(here, "101", snapshot=True))
-            await quiet_for(here, 7)
+            await here.quiet_for(7)
         mails = await here.drain(box)
         assert FeedState.LIVE is box.state
         assert any(isinstance(mail, Batch) for mail in mails)
@@ -105,10 +114,10 @@ def test_a_book_is_compared_too():
         await here.tell(LinkUp(here.now_ns()))
         await here.tell(here.book("100", snapshot=True))
         here.venue.rest = (HUNDRED, None)
-        await quiet_for(here, 6)
+        await here.quiet_for(6)
         assert FeedState.LIVE is box.state
         here.venue.rest = (MORE, None)
-        await quiet_for(here, 8)
+        await here.quiet_for(8)
         assert (FeedState.STALE, [BookTopic("BTC/USD", 10)]) == (box.state, here.venue.feeds[0].renewed[:1])
 
     scene(script)
@@ -119,7 +128,7 @@ def test_a_venue_that_does_not_answer_proves_nothing():
 
     async def script(here):
         box = await a_ticker(here)
-        await quiet_for(here, 20)
+        await here.quiet_for(20)
         assert FeedState.LIVE is box.state
         assert len(here.venue.looks) > 1
 
@@ -135,7 +144,7 @@ def test_looks_are_few():
         await here.tell(LinkUp(here.now_ns()))
         await here.tell(*(TickerSeen(here.tick(symbol), snapshot=True) for symbol in symbols))
         here.venue.rest = (HUNDRED, HUNDRED)
-        await quiet_for(here, 24)
+        await here.quiet_for(24)
         at = [when for _, when in here.venue.looks]
         assert 10 == len(at)
         assert min(later - earlier for earlier, later in pairwise(at)) >= 2.0
@@ -150,7 +159,7 @@ def test_a_topic_that_nobody_reads_is_not_looked_at():
         await a_ticker(here)
         here.open.close()
         here.venue.rest = (MORE, MORE)
-        await quiet_for(here, 10)
+        await here.quiet_for(10)
         assert [] == here.venue.looks
 
     scene(script)

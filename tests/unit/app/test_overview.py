@@ -165,13 +165,14 @@ class Bag:
         self.__dict__.update(facts)
 
 
-def overview(feeds, lanes=(), rates=None, *, followed=None):
+def overview(feeds, lanes=(), rates=None, *, followed=None, untold=()):
     return Overview(
         about=Bag(accounts=("main",)),
         public=Public(),
         private=Bag(lanes=lambda: lanes, rates=rates or SetRates()),
         feeds=feeds,
         executions=Bag(state=FeedState.LIVE, mode=followed),
+        funds=Bag(problems=untold),
         resolver=Bag(in_doubt=0),
         visibility=None,
         switch=Bag(problems=("halted",)),
@@ -254,6 +255,12 @@ def test_what_is_wrong_with_the_counters_is_told_after_what_halts_trading():
     rates = SetRates()
     rates.problems = ("the tier is wrong",)
     assert ("halted", "the tier is wrong") == reported(overview(feeds(), rates=rates)).problems
+
+
+def test_what_the_stream_does_not_tell_of_the_funds_is_told_last():
+    """It closes no lane and halts nothing."""
+    built = overview(feeds(), untold=("balances are refused",))
+    assert ("halted", "balances are refused") == reported(built).problems
 
 
 def test_a_lockouts_end_is_told_beside_its_lanes():

@@ -1,5 +1,6 @@
 """What placing would say: rounding as an offer, rules, limits, the counter, and a verdict that agrees with all of them."""
 
+from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
 
@@ -8,19 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from execsvc.app.catalog import STALE_AFTER_S, Catalog
-from execsvc.app.preview import PRICE, QUANTITY, SYMBOL, Preview, rounded_spec, rule_breaches
+from execsvc.app.fees import FeeBook
+from execsvc.app.preview import SYMBOL, Preview, rounded_spec, rule_breaches
 from execsvc.app.risk import Limits, RiskDesk
 from execsvc.domain import money
 from execsvc.domain.errors import Declined, Fault, Reason
-from execsvc.domain.instrument import InstrumentStatus, pair_faults
+from execsvc.domain.instrument import InstrumentStatus
 from execsvc.domain.market import EventTimes, Side, Ticker
-from execsvc.domain.order import OrderSpec, OrderType
+from execsvc.domain.pairrules import pair_faults
+from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType
 from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion
 from tests.support.setrates import PAIR, SetRates
 from tests.support.simloop import SimClock, run_sim
+from tests.support.specs import spec as wish
+from tests.support.specs import specs as every_spec
+from tests.support.statements import ScriptedStatements
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue
 from tests.support.world import limit
 
+QUANTITY, PRICE = "spec.base_quantity", "spec.limit.limit_price"
+NOW_NS = 1_700_000_000_000_000_000
 ONE = Decimal(1)
 ETH_EUR = replace(BTC_USD, symbol="ETH/EUR", base="ETH", quote="EUR", venue_symbols=("ETHEUR",))
 COARSE = replace(
@@ -32,16 +40,22 @@ class Feeds:
     """Pictures that are live, by symbol."""
 
     def __init__(self):
-        self.tickers = {}
+        self.live = {}
+        self.followed = []
+
+    @contextmanager
+    def tickers(self, symbols, _delivery):
+        self.followed += symbols
+        yield
 
     def set(self, symbol, bid, ask, read_ns=7):
         figures = [None if each is None else Decimal(each) for each in (bid, ask)]
-        self.tickers[symbol] = Ticker(
+        self.live[symbol] = Ticker(
             symbol, figures[0], ONE, figures[1], ONE, ONE, ONE, ONE, ONE, ONE, None, EventTimes(None, read_ns)
         )
 
     def live_ticker(self, symbol):
-        return self.tickers.get(symbol)
+        return self.live.get(symbol)
 
 
 class Here:
@@ -53,6 +67,9 @@ class Here:
         self.feeds = Feeds()
         self.rates = SetRates()
         self.closed = None
+        self.questions = []
+        self.objection = None
+        self.statements = ScriptedStatements()
         limits = Limits(None if limit_usd is None else Decimal(limit_usd))
         self.preview = Preview(
             catalog=self.catalog,
@@ -62,7 +79,13 @@ class Here:
             rates=self.rates,
             clock=self.clock,
             closed_because=lambda: self.closed,
+            ask=self._asked,
+            fees=FeeBook(self.statements, self.catalog, self.clock),
         )
+
+    async def _asked(self, spec, instrument, by, caller):
+        self.questions.append((spec, instrument.symbol, by, caller))
+        return self.objection
 
 
 def looked(spec, change=None, **parts):
@@ -135,7 +158,7 @@ def test_a_quantity_between_two_lots_goes_down():
 def test_what_would_become_zero_stays(spec):
     """There is no order of nothing, nor a price of nothing: the breach then says that rounding mends nothing."""
     found = rounded_spec(COARSE, spec)
-    assert (spec, False) == (found, any(each.fixed_by_rounding for each in rule_breaches(COARSE, spec, found)))
+    assert (spec, False) == (found, any(each.fixed_by_rounding for each in rule_breaches(COARSE, spec, found, NOW_NS)))
 
 
 DECIMALS = st.decimals("0.000000000000000001", "999999999", places=18)
@@ -161,11 +184,69 @@ def test_what_rounding_leaves_is_what_placing_the_rounded_order_would_refuse(qua
     instrument = replace(BTC_USD, quantity_increment=lot, price_increment=tick)
     spec = OrderSpec("BTC/USD", side, quantity, OrderType.LIMIT, price)
     found = rounded_spec(instrument, spec)
-    left = pair_faults(
-        instrument, quantity=found.base_quantity, limit_price=found.limit_price, post_only=found.post_only
-    )
-    breaches = [each for each in rule_breaches(instrument, spec, found) if not each.fixed_by_rounding]
+    left = pair_faults(instrument, found, NOW_NS)
+    breaches = [each for each in rule_breaches(instrument, spec, found, NOW_NS) if not each.fixed_by_rounding]
     assert sorted(fault.reason for fault in left) == sorted(each.reason for each in breaches)
+
+
+OFF = Decimal("100.7")
+
+
+@pytest.mark.parametrize(
+    ("order_type", "side", "trigger"),
+    [
+        (OrderType.STOP_LOSS, Side.BUY, "101.0"),
+        (OrderType.STOP_LOSS, Side.SELL, "100.5"),
+        (OrderType.TAKE_PROFIT, Side.BUY, "100.5"),
+        (OrderType.TAKE_PROFIT, Side.SELL, "101.0"),
+    ],
+)
+def test_a_trigger_between_two_ticks_goes_to_where_it_fires_later(order_type, side, trigger):
+    """A stop to buy waits for the price to rise, one to sell for it to fall; a take-profit the other way round."""
+    found = rounded_spec(COARSE, wish(order_type, side=side, trigger_price=OFF))
+    assert Decimal(trigger) == found.trigger_price
+
+
+@pytest.mark.parametrize(("side", "limit_offset"), [(Side.BUY, "-101.0"), (Side.SELL, "-100.5")])
+def test_the_distances_of_a_trailing_stop_are_rounded_too(side, limit_offset):
+    """It follows from further away, and its limit goes to the passive side; a percentage stays as it is."""
+    given_ = wish(OrderType.TRAILING_STOP, side=side, offset=Offset(OFF), limit_offset=Offset(-OFF))
+    found = rounded_spec(COARSE, given_)
+    assert (Offset(Decimal("101.0")), Offset(Decimal(limit_offset))) == (found.offset, found.limit_offset)
+    in_percent = replace(given_, offset=Offset(Decimal("1.234"), percent=True))
+    assert in_percent.offset == rounded_spec(COARSE, in_percent).offset
+
+
+def test_a_close_is_rounded_as_an_order_of_the_other_side():
+    """The close of a buy sells."""
+    close = ConditionalClose(OrderType.LIMIT, limit_price=OFF)
+    assert Decimal("101.0") == rounded_spec(COARSE, wish(conditional_close=close)).conditional_close.limit_price
+
+
+@pytest.mark.parametrize(("shown", "rounded"), [("0.07", "0.10"), ("0.48", "0.45")])
+def test_what_an_iceberg_shows_goes_up_to_what_there_is(shown, rounded):
+    """Rounded down it might be too little of the whole."""
+    found = rounded_spec(COARSE, wish(base_quantity=Decimal("0.49"), display_quantity=Decimal(shown)))
+    assert Decimal(rounded) == found.display_quantity
+
+
+def test_what_is_to_be_spent_goes_down_to_the_quotes_digits():
+    """Never more than was asked for."""
+    found = rounded_spec(COARSE, wish(OrderType.MARKET, quote_quantity=Decimal("100.123456789")))
+    assert Decimal("100.12345") == found.quote_quantity
+
+
+@given(every_spec(), st.sampled_from([BTC_USD, COARSE]))
+def test_rounding_any_order_is_done_once(spec, instrument):
+    """The same when done again, and nothing but figures changes."""
+    found = rounded_spec(instrument, spec)
+    assert found == rounded_spec(instrument, found)
+    assert content_of(spec) == content_of(found)
+
+
+def content_of(spec):
+    """All that is no figure."""
+    return (spec.order_type, spec.side, spec.time_in_force, spec.leverage, spec.conditional_close is None, spec.label)
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------
@@ -296,7 +377,71 @@ def test_a_lane_that_is_stopped_is_never_without_blaming_the_order():
     assert ((), None, False) == (found.breaches, found.wait_s, found.placeable)
 
 
+def asked_too(objection):
+    """A look with Kraken's word on it, and what it was asked."""
+
+    async def main():
+        here = Here()
+        await here.catalog.refresh()
+        here.objection = objection
+        looked_at = here.preview.look(limit("0.1900000001", "60000.77"))
+        return await here.preview.asked(looked_at, 5.0, "me"), here.questions
+
+    return run_sim(main())
+
+
+@pytest.mark.parametrize("objection", [None, Fault(Reason.MARGIN_REFUSED, "no margin")])
+def test_krakens_word_is_about_the_rounded_order(objection):
+    """An objection stands against placing; none adds nothing."""
+    found, questions = asked_too(objection)
+    assert (True, objection, objection is None) == (found.venue_asked, found.objection, found.placeable)
+    assert [(found.rounded, "BTC/USD", 5.0, "me")] == questions
+
+
 # ---- worth and limits ------------------------------------------------------------------------------------------------
+
+
+def reckoned(spec, bid="58000", ask="60000"):
+    return looked(spec, lambda here: here.feeds.set("BTC/USD", bid, ask)).worth
+
+
+@pytest.mark.parametrize(
+    ("spec", "notional", "price"),
+    [
+        (wish(OrderType.MARKET, quote_quantity=Decimal("100.5")), "100.5", None),
+        (wish(OrderType.STOP_LOSS, trigger_price=Decimal(61000)), "30805.00", "61610.00"),
+        (
+            wish(OrderType.STOP_LOSS, trigger_price=Decimal(61000), limit_price=Decimal(61500)),
+            "30750.0",
+            "61500",
+        ),
+        (wish(OrderType.TRAILING_STOP, offset=Offset(Decimal(1000))), "30805.00", "61610.00"),
+        (wish(OrderType.TRAILING_STOP, offset=Offset(Decimal(5), percent=True)), "31815.00", "63630.00"),
+        (wish(OrderType.TRAILING_STOP, side=Side.SELL, offset=Offset(Decimal(1000))), "29290.00", "58580.00"),
+    ],
+    ids=["in quote", "stop", "stop limit", "trail up", "trail up in percent", "trail down"],
+)
+def test_every_type_is_reckoned_at_what_it_may_cost(spec, notional, price):
+    """What is spent; a limit; a trigger or a touch plus the cap, from where a trailing stop would fire."""
+    found = reckoned(spec)
+    assert (Decimal(notional), None if price is None else Decimal(price)) == (found.notional, found.price)
+
+
+def test_a_whole_position_has_no_worth_and_no_limit_holds_it_back():
+    """Its size is Kraken's to know, and it only ever closes what is there."""
+    spec = wish(OrderType.MARKET, full_position=True, leverage=2)
+    found = looked(spec, limit_usd="1", instruments=(replace(BTC_USD, leverage_buy=(2,)),))
+    assert (None, True, [("", True)]) == (
+        found.worth,
+        found.placeable,
+        [(each.value, each.passed) for each in found.checks],
+    )
+
+
+def test_an_order_in_quote_is_held_against_the_limit_without_a_price():
+    """It says itself what it may cost."""
+    found = looked(wish(OrderType.MARKET, quote_quantity=Decimal("100.5")), limit_usd="100")
+    assert [("100.50", "100", False)] == [(each.value, each.limit, each.passed) for each in found.checks]
 
 
 def test_a_limit_order_is_reckoned_at_its_own_price():

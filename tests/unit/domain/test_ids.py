@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execsvc.domain.ids import OrderKey, client_order_id_problem, wire_id
+from execsvc.domain.ids import OrderKey, OrderRef, client_order_id_problem, wire_id
 
 SECRET = b"s" * 32
 KEYS = st.builds(OrderKey, st.text(max_size=8), st.text(max_size=8), st.text(max_size=20))
@@ -46,3 +46,19 @@ def test_all_wire_ids_of_an_installation_begin_with_its_tag():
     heads = {wire_id(SECRET, OrderKey("main", "local", name), 0)[:8] for name in "abc"}
     assert len(heads) == 1
     assert wire_id(b"t" * 32, OrderKey("main", "local", "a"), 0)[:8] not in heads
+
+
+@pytest.mark.parametrize(
+    ("ref", "key"),
+    [
+        (OrderRef(client_order_id="a"), OrderKey("main", "me", "a")),
+        (OrderRef(client_order_id="a", caller="bot"), OrderKey("main", "bot", "a")),
+        (OrderRef(client_order_id="ext-O1"), OrderKey("main", "", "ext-O1")),
+        (OrderRef(client_order_id="ext-O1", caller="bot"), OrderKey("main", "", "ext-O1")),
+        (OrderRef(venue_order_id="O1"), None),
+    ],
+    ids=["one's own", "another's", "placed elsewhere", "nobody's, whatever is said", "Kraken's id"],
+)
+def test_a_reference_means_one_order(ref, key):
+    """A caller's id is one's own unless another is named; what was placed elsewhere is nobody's."""
+    assert key == ref.key_for("main", "me")

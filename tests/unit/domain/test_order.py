@@ -20,17 +20,15 @@ from execsvc.domain.order import (
     Doubted,
     Intent,
     NeverSent,
-    OrderSpec,
-    OrderType,
     ProvedAbsent,
     Refused,
     Seen,
     Status,
-    TimeInForce,
     VenueOrder,
-    content_hash,
     submitted,
 )
+from execsvc.domain.spec import OrderSpec, OrderType, TimeInForce, content_hash
+from tests.support.specs import KINDS, START_NS, spec
 
 KEY = OrderKey("main", "local", "c-1")
 SPEC = OrderSpec("BTC/USD", Side.BUY, Decimal("1.00"), OrderType.LIMIT, Decimal("100.0"))
@@ -255,6 +253,131 @@ def test_a_post_only_order_that_kraken_cancelled_says_why():
     moved = order(Status.OPEN).apply(Seen(report), 2)
     assert moved.end_fault is not None
     assert moved.end_fault.reason is Reason.POST_ONLY_WOULD_TAKE
+
+
+# ---- orders that wait ------------------------------------------------------------------------------------------------
+
+
+def waiting(wish, status=Status.SUBMITTED):
+    return replace(submitted(replace(INTENT, spec=wish), 1), status=status)
+
+
+def shown(status, filled=None, **more):
+    return Seen(VenueOrder("OTX", None, status, None if filled is None else Decimal(filled), **more))
+
+
+STOP, SCHEDULED = KINDS["stop"], spec(start_time_ns=START_NS)
+
+
+@pytest.mark.parametrize("wish", [STOP, SCHEDULED], ids=["trigger", "start"])
+def test_an_order_that_waits_is_pending_when_it_is_taken(wish):
+    """Its trigger or start is ahead, and that is an answer: the caller need not wait for it."""
+    taken = waiting(wish).apply(Acknowledged("OTX"), 2)
+    assert (Status.PENDING, True) == (taken.status, taken.is_settled)
+
+
+def test_a_stop_that_kraken_calls_open_is_pending_until_it_fires():
+    """Kraken's word for an untriggered stop is "open"; it is not in the book."""
+    seen = waiting(STOP).apply(shown(Status.OPEN, triggered=False), 2)
+    fired = seen.apply(shown(Status.OPEN, triggered=True), 3)
+    assert [(Status.PENDING, False), (Status.OPEN, True)] == [(each.status, each.triggered) for each in (seen, fired)]
+
+
+def test_a_trigger_does_not_unfire():
+    """A picture from before it fired changes nothing."""
+    fired = waiting(STOP).apply(shown(Status.OPEN, triggered=True), 2)
+    assert fired is fired.apply(shown(Status.OPEN, triggered=False), 3)
+
+
+def test_what_has_filled_has_fired():
+    """Whether or not anyone said so."""
+    filled = waiting(STOP).apply(shown(Status.OPEN, "0.1"), 2)
+    assert (Status.OPEN, True) == (filled.status, filled.triggered)
+
+
+def test_a_scheduled_order_is_open_once_kraken_says_so():
+    """Its time has come."""
+    started = waiting(SCHEDULED).apply(shown(Status.PENDING), 2).apply(shown(Status.OPEN), 3)
+    assert (Status.OPEN, False) == (started.status, started.triggered)
+
+
+def test_an_order_without_a_trigger_never_fires():
+    """Whatever a picture says."""
+    assert not order().apply(shown(Status.OPEN, triggered=True), 2).triggered
+
+
+def test_where_a_trailing_stop_stands_is_kept():
+    """The last that was told; a picture that does not tell it takes nothing back."""
+    trailing = waiting(KINDS["trailing stop"]).apply(shown(Status.OPEN, current_trigger_price=Decimal(59000)), 2)
+    assert Decimal(59000) == trailing.apply(shown(Status.OPEN, triggered=True), 3).current_trigger_price
+
+
+def test_only_a_trailing_stop_has_a_trigger_that_moves():
+    """That of a stop is in its wish."""
+    assert waiting(STOP).apply(shown(Status.OPEN, current_trigger_price=Decimal(1)), 2).current_trigger_price is None
+
+
+def test_a_child_keeps_its_parent():
+    """A picture that does not name it takes nothing back."""
+    child = order().apply(shown(Status.OPEN, parent_order_id="OPARENT"), 2)
+    assert "OPARENT" == child.apply(shown(Status.OPEN, "0.5"), 3).parent_order_id
+
+
+# ---- sizes that only Kraken knows, and those it changed --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["market in quote", "close position", "settle position"])
+def test_an_order_without_a_base_quantity_is_filled_when_kraken_says_so(name):
+    """No quantity can tell it."""
+    part = waiting(KINDS[name]).apply(shown(Status.OPEN, "0.0016"), 2)
+    assert [Status.OPEN, Status.FILLED] == [part.status, part.apply(shown(Status.FILLED, "0.0017"), 3).status]
+
+
+def test_an_amend_that_kraken_shows_is_in_the_order():
+    """Quantity and price as they are now; one version more."""
+    amended = replace(SPEC, base_quantity=Decimal(2), limit_price=Decimal("101.0"))
+    held = order(Status.OPEN)
+    found = held.apply(shown(Status.OPEN, spec=amended), 2)
+    assert (amended, held.version + 1) == (found.spec, found.version)
+
+
+def test_a_picture_of_the_wish_as_it_is_is_no_news():
+    """Equal by value: the object itself comes back."""
+    held = order(Status.OPEN).apply(shown(Status.OPEN), 2)
+    assert held is held.apply(shown(Status.OPEN, spec=replace(SPEC, base_quantity=Decimal("1.00000000"))), 3)
+
+
+@pytest.mark.parametrize("end", [Status.FILLED, Status.CANCELLED])
+def test_a_fill_that_leaves_something_does_not_end_it(end):
+    """Kraken calls it the last one where an amend was not heard of: it is asked for, and told with the wish as it became."""
+    part = {"added_quantity": Decimal("0.6"), "added_fees": ()}
+    held = order(Status.OPEN).apply(shown(Status.FILLED, "0.6", **part), 2)
+    assert (Status.OPEN, SPEC, Decimal("0.6")) == (held.status, held.spec, held.filled_quantity)
+    smaller = replace(SPEC, base_quantity=Decimal("0.6"))
+    ended = held.apply(shown(end, "0.6", spec=smaller), 3)
+    assert (end, smaller) == (ended.status, ended.spec)
+    whole = order(Status.OPEN).apply(shown(Status.FILLED, "1", **part), 2)
+    assert Status.FILLED is whole.status
+
+
+def test_a_picture_of_it_open_takes_no_amend_back_from_what_has_ended():
+    """It is older than the end, and nothing would put it right again; a picture of the end may bring the last amend."""
+    amended = replace(SPEC, limit_price=Decimal("101.0"))
+    ended = order(Status.OPEN).apply(shown(Status.CANCELLED, spec=amended), 2)
+    assert ended is ended.apply(shown(Status.OPEN, spec=SPEC), 3)
+    later = replace(SPEC, limit_price=Decimal("102.0"))
+    assert later == ended.apply(shown(Status.CANCELLED, spec=later), 3).spec
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("2", "1"), ("1", "2")], ids=["older picture", "newer picture"])
+def test_an_order_is_whole_by_the_larger_of_two_quantities(ours, theirs):
+    """Which of the two is older cannot be told, and FILLED is for ever."""
+    held = waiting(replace(SPEC, base_quantity=Decimal(ours)), Status.OPEN)
+    report = shown(Status.OPEN, "1", spec=replace(SPEC, base_quantity=Decimal(theirs)))
+    assert Status.OPEN is held.apply(report, 2).status
+
+
+# ---- content ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

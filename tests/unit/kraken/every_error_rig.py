@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from amend_parts import amend_sent
 from kraken_parts import TXID, an_order, private_side, sending
 
 from execsvc.domain.errors import ExecsvcError
@@ -19,7 +20,7 @@ from tests.support.simloop import SimClock, SimTasks, run_sim
 DOCS = Path(__file__).parents[3] / "docs"
 ENTRY_S = 5.0
 AMPLE_S = 1000.0  # a caller with all the time in the world
-CALLS = {Effect.READ: "BalanceEx", Effect.CANCEL: "CancelOrder", Effect.ORDER: "AddOrder"}
+CALLS = {Effect.READ: "BalanceEx", Effect.CANCEL: "CancelOrder", Effect.ORDER: "AddOrder", Effect.AMEND: "AmendOrder"}
 
 
 class Failing(ScriptedHttp):
@@ -67,6 +68,8 @@ async def asked(side, clock, effect, within_s, name="order-1"):
             return await side.balances(by), None
         if effect is Effect.CANCEL:
             return await side.cancel(TXID, "", by), None
+        if effect is Effect.AMEND:
+            return await amend_sent(side, clock, by, name=name), None
         return await sending(side, an_order(clock, name, entry_s=within_s), by), None
     except ExecsvcError as error:
         return None, error.fault
@@ -90,7 +93,7 @@ def run(happens, act):
 def drive(happens, effect, *, within_s=None, chance=None):
     """One call of that effect against a Kraken that always fails so, with ample time unless told otherwise."""
     if within_s is None:
-        within_s = ENTRY_S if effect is Effect.ORDER else AMPLE_S
+        within_s = ENTRY_S if effect in {Effect.ORDER, Effect.AMEND} else AMPLE_S
 
     async def act(side, clock, http):
         if chance is not None:

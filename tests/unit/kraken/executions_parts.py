@@ -22,6 +22,9 @@ class Told(list):
     def seen(self, symbol, order_id, *, is_open):
         self.append(("seen", symbol, order_id, is_open))
 
+    def amended(self, symbol, order_id):
+        self.append(("amended", symbol, order_id))
+
     def all_open(self, orders, since):
         self.append(("all open", sorted(orders), since))
 

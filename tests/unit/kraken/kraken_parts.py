@@ -7,7 +7,8 @@ from pathlib import Path
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.instrument import Asset, AssetStatus
 from execsvc.domain.market import Side
-from execsvc.domain.order import Intent, OrderSpec, OrderType, submitted
+from execsvc.domain.order import Intent, submitted
+from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.kraken.names import Names
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.kraken.public import KrakenPublic

@@ -32,9 +32,11 @@ async def until(clock, at_s):
 
 
 def good(sent):
-    """What a healthy Kraken answers to each of the three calls."""
+    """What a healthy Kraken answers to each of the four calls."""
     if sent.path.endswith("AddOrder"):
         return PLACED
+    if sent.path.endswith("AmendOrder"):
+        return answer({"amend_id": "T1"})
     return answer({"count": 1}) if sent.path.endswith("CancelOrder") else answer({})
 
 
@@ -129,7 +131,7 @@ def test_a_probe_that_is_answered_opens_the_key_to_all():
         return await crowd(side, clock)
 
     outcomes, http = run(lambda sent: LOCKOUT.happens(sent) if sent.at < LOCKED_S else good(sent), act)
-    assert [None] * 9 == [fault for _, fault in outcomes]
+    assert [None] * 3 * len(EFFECTS) == [fault for _, fault in outcomes]
     assert 3 == len(http.calls("AddOrder"))
 
 
@@ -200,7 +202,7 @@ def test_after_a_refused_key_nothing_ever_leaves_again(refusal, met_by):
         return faults
 
     faults, http = run(lambda sent: good(sent) if sent.at else refusal.happens(sent), act)
-    assert [(Reason.VENUE_CREDENTIALS_REJECTED, refusal.text, None)] * 9 == [
+    assert [(Reason.VENUE_CREDENTIALS_REJECTED, refusal.text, None)] * 3 * len(EFFECTS) == [
         (fault.reason, fault.metadata["venue_error"], fault.retry_after_s) for fault in faults
     ]
     assert [0.0] == [sent.at for sent in http.sent]

@@ -120,15 +120,16 @@ def trade(second):
     return sample | {"time": second}
 
 
-def reading_fills(count, query):
+def reading_fills(count, query, *, counts=True, **more):
     trades = {f"T{second:04d}": trade(second) for second in range(count, 0, -1)}
 
     def script(sent):
         offset = int(sent.params["ofs"])
-        return answer({"trades": dict(list(trades.items())[offset : offset + 50]), "count": count})
+        page = {"trades": dict(list(trades.items())[offset : offset + 50])}
+        return answer(page | {"count": count} if counts else page)
 
     async def act(side, clock):
-        return await side.fills("main", query, clock.monotonic() + 5)
+        return await side.fills("main", query, clock.monotonic() + 5, **more)
 
     return live(script, act)
 
@@ -139,6 +140,35 @@ def test_fills_come_newest_first_over_pages():
     assert (70, 200) == (len(fills), total)
     assert ("T0190", "T0121") == (fills[0].fill_id, fills[-1].fill_id)
     assert ["10", "60"] == [sent.params["ofs"] for sent in http.sent]
+
+
+@pytest.mark.parametrize(("size", "total"), [(50, 51), (100, 101), (200, 130)])
+def test_fills_without_a_count_may_go_on_after_a_full_page(size, total):
+    """Where Kraken does not say how many there are: one more than were read, until a page is not full."""
+    (fills, told), _ = reading_fills(130, FillQuery(size=size), counts=False)
+    assert (min(size, 130), total) == (len(fills), told)
+
+
+def test_history_that_resolves_leaves_room_for_a_look():
+    """It goes before other reads and uses what they leave, but for the points that a look for an order in doubt needs."""
+
+    async def act(side, clock):
+        read, counter = 0, side.rates.counters
+        while True:
+            query = FillQuery(size=1, offset=read)
+            try:
+                await side.fills("main", query, clock.monotonic() + 60, resolving=True)
+            except Busy as refused:
+                spare = counter(())[0].maximum - counter(())[0].level
+                return read, refused.reason, refused.fault.retry_after_s, spare, clock.monotonic()
+            read += 1
+
+    def script(_):
+        return answer({"trades": {"T1": trade(5)}, "count": 1000})
+
+    (read, reason, wait_s, spare, at), _ = live(script, act, tier="pro")
+    assert (Reason.LOCAL_RATE_LIMITED, True, True, 0.0) == (reason, read > 3, wait_s > 0, at)
+    assert 3 <= spare < 3 + 2 + 3  # the look, less than one more history call, the counter's own margin
 
 
 def test_fills_outside_the_span_are_cut_off():

@@ -121,10 +121,20 @@ def test_snapshot_is_open_orders_then_fills_oldest_first():
         trade | {"exec_id": "T1", "timestamp": "2023-09-22T10:33:05Z"},
         {"order_id": "O8", "exec_type": "trade", "exec_id": "T0"},
     ]
-    _, snapshot, *fills = gets(session(), frame(rows, 1, "snapshot"))
+    _, snapshot = gets(session(), frame(rows, 1, "snapshot"))
     assert isinstance(snapshot, OrdersSnapshot)
     assert ["O1"] == [report.venue_order_id for report in snapshot.reports]
-    assert ["T1", "T2"] == [each.fill.fill_id for each in fills]
+    assert ["T1", "T2"] == [each.fill.fill_id for each in snapshot.trades]
+    assert not snapshot.trades_whole
+
+
+@pytest.mark.parametrize(("count", "whole"), [(0, True), (49, True), (50, False)])
+def test_fifty_trades_are_perhaps_not_all(count, whole):
+    """Kraken shows the last 50: fewer are all that there ever were."""
+    trade = {"exec_type": "trade", "symbol": "BTC/USD", "side": "buy", "last_qty": 1, "last_price": 2, "order_id": "O9"}
+    rows = [trade | {"exec_id": f"T{number}"} for number in range(count)]
+    _, snapshot = gets(session(), frame(rows, 1, "snapshot"))
+    assert (count, whole) == (len(snapshot.trades), snapshot.trades_whole)
 
 
 def test_second_snapshot_frame_is_no_second_verdict():
@@ -153,8 +163,8 @@ def test_sequence_by_one_goes_on():
     assert private.ended == ""
 
 
-def test_changes_this_build_has_no_use_for_are_beats():
-    """A restated or amended order without a status is no report."""
+def test_changes_of_an_order_that_nobody_described_are_beats():
+    """A restated or amended order without a status, of which nothing else is known, is no report."""
     private = session()
     assert [Beat(100)] == gets(private, frame([{"order_id": "O1", "exec_type": "restated"}], 1))
     assert [Beat(100)] == gets(private, sample("ws_heartbeat"))

@@ -12,6 +12,8 @@ from kraken_parts import VECTORS, vector
 
 from execsvc.domain.market import BookTopic, EventTimes
 from execsvc.kraken import wire
+from execsvc.kraken.checksum import digits
+from execsvc.kraken.figures import whole
 from execsvc.kraken.ladder import Desync, Ladder
 
 TIMES = EventTimes(None, 1)
@@ -92,12 +94,35 @@ def test_wrong_checksum_is_a_desync():
 
 
 @pytest.mark.parametrize(
-    ("price", "quantity"), [("1.25", "1"), ("1", "0.000000001"), ("-1", "1"), ("NaN", "1"), ("1e400", "1")]
+    ("price", "quantity"),
+    [("1.25", "1"), ("1", "0.000000001"), ("-1", "1"), ("NaN", "1"), ("sNaN", "1"), ("1e400", "1"), ("1", "sNaN")],
 )
 def test_level_that_does_not_fit_the_pair_is_a_desync(price, quantity):
     """Finer than the pair's decimals, negative, or no number."""
     with pytest.raises(Desync):
         ladder().load([], [level(price, quantity)], 0, TIMES)
+
+
+def test_removal_of_what_is_no_number_is_a_desync():
+    """It has no place to be taken from."""
+    with pytest.raises(Desync, match="sNaN does not fit"):
+        ladder().load([], [level("100.5", 1), level("sNaN", 0)], 0, TIMES)
+
+
+@given(st.decimals(allow_nan=True, allow_infinity=True), st.integers(0, 10))
+def test_digits_are_those_of_the_whole_number(value, decimals):
+    """However the figure is printed, its part of the checksum is what arithmetic says."""
+    units = whole(value, decimals)
+    assert (None if units is None else str(units or "")) == digits(value, decimals)
+
+
+@given(st.integers(0, 10**24), st.integers(0, 10), st.integers(0, 3))
+def test_digits_of_printed_figures(units, decimals, finer):
+    """Figures in the pair's decimals, longer and shorter ones."""
+    value = Decimal(units).scaleb(-decimals)
+    value = Decimal(f"{value:f}{'0' * finer}") if "." in f"{value:f}" else value
+    expected = whole(value, decimals)
+    assert (None if expected is None else str(expected or "")) == digits(value, decimals)
 
 
 def test_exponents_and_lost_zeros_read_like_full_digits():

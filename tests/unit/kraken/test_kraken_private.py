@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from execsvc.domain.errors import Broken, Busy, Fault, Reason
 from execsvc.domain.market import Side
-from execsvc.domain.order import TimeInForce
+from execsvc.domain.spec import TimeInForce
 from execsvc.domain.story import StepKind
 from execsvc.ports import (
     Accepted,
@@ -49,7 +49,7 @@ def test_market_order_has_no_price_and_no_time_in_force():
     _, http = placing(lambda _: PLACED, price=None, side=Side.SELL, time_in_force=TimeInForce.IOC)
     params = http.sent[0].params
     assert (params["ordertype"], params["type"]) == ("market", "sell")
-    assert not {"price", "timeinforce", "oflags"} & params.keys()
+    assert not {"price", "timeinforce"} & params.keys()
 
 
 def test_post_only_and_ioc_are_said():

@@ -88,6 +88,17 @@ def test_lone_ticker_counts_under_any_name():
     assert ["BTC/USD"] == [each.symbol for each in tickers]
 
 
+def test_a_ticker_over_rest_says_that_it_is_one():
+    """It is a look, not what a stream told."""
+    row = vector("rest_Ticker")["result"]["XXBTZUSD"]
+
+    async def act(side, clock):
+        return await side.tickers((BTC_USD,), clock.monotonic() + 5)
+
+    (ticker,), _ = live(scripted(Ticker=answer({"XXBTZUSD": row})), act)
+    assert ticker.polled is True
+
+
 def test_all_tickers_are_those_known_by_symbol():
     """Pairs that the tables do not name are left out."""
     row = vector("rest_Ticker")["result"]["XXBTZUSD"]

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from execsvc.domain.errors import ProtocolBroken
 from execsvc.domain.market import Beat, EventTimes, LinkUp
-from execsvc.ports import BalanceSeen, BalancesSnapshot, OrdersSnapshot
+from execsvc.kraken.private_session import FUNDS_AGAIN_S
+from execsvc.ports import BalanceSeen, BalancesRefused, BalancesSnapshot, OrdersSnapshot
 
 D = Decimal
 BALANCES_ACK = {"method": "subscribe", "success": True, "result": {"channel": "balances"}, "req_id": 2}
@@ -98,14 +99,58 @@ def test_assets_are_told_by_their_plain_names():
     assert [told("BTC", 5), told("BTC.M", 5)] == gets(linked(), balances(rows, 2))
 
 
-def test_balances_refused_alone_do_not_end_the_link():
-    """Executions go on; nothing of the funds is told."""
+def refused(error):
+    """Executions stand, balances were just refused; and what was told of that."""
     private = session()
+    private.due(100.0, 100)
     gets(private, ACK)
     gets(private, frame([], 1, "snapshot"))
-    refusal = {"method": "subscribe", "success": False, "error": "EGeneral:Permission denied", "req_id": 2}
-    assert [Beat(100)] == gets(private, refusal)
+    return private, gets(private, {"method": "subscribe", "success": False, "error": error, "req_id": 2})
+
+
+def asked(private, seconds):
+    """Channels that are subscribed so long after the line, which beats, was opened."""
+    private.receive(b'{"channel":"heartbeat"}', 100.0 + seconds, 100)
+    texts = [json.loads(text) for text in private.due(100.0 + seconds, 100)]
+    return [each["params"]["channel"] for each in texts if each["method"] == "subscribe"]
+
+
+def test_balances_refused_alone_do_not_end_the_link():
+    """Executions go on; that nothing of the funds will be told is told, in Kraken's words."""
+    private, said = refused("EGeneral:Permission denied")
+    assert [Beat(100), BalancesRefused("EGeneral:Permission denied")] == said
     assert ([Beat(100)], "") == (gets(private, frame([], 2)), private.ended)
+
+
+def test_refused_balances_are_asked_for_again_and_each_time_later():
+    """A permission may be given meanwhile; the wait doubles, up to ten minutes."""
+    private, _ = refused("EGeneral:Permission denied")
+    again = {"method": "subscribe", "success": False, "error": "EGeneral:Permission denied", "req_id": 2}
+    times, at = [], 0.1
+    for _ in range(9):
+        pause = next(pause for pause in range(1, 2000) if asked(private, at + pause) == ["balances"])
+        at += pause
+        times.append(pause)
+        private.receive(json.dumps(again).encode(), 100.0 + at, 100)
+    assert [10, 20, 40, 80, 160, 320, 600, 600, 600] == times
+
+
+def test_balances_that_are_granted_at_last_are_told():
+    """Their snapshot says so, and they are not asked for any more."""
+    private, _ = refused("EGeneral:Permission denied")
+    assert ["balances"] == asked(private, FUNDS_AGAIN_S + 1)
+    gets(private, BALANCES_ACK)
+    assert [BalancesSnapshot(())] == gets(private, balances([], 1, "snapshot"))
+    assert [] == asked(private, 2000)
+
+
+@pytest.mark.parametrize("error", ["ESession:Invalid session", "EAPI:Invalid token"])
+def test_a_token_that_is_no_good_for_balances_is_given_up_after_a_while(error):
+    """Not at once, for the orders' sake; with another link comes another token."""
+    private, _ = refused(error)
+    before = asked(private, FUNDS_AGAIN_S - 1), private.ended
+    assert (([], ""), []) == (before, asked(private, FUNDS_AGAIN_S + 1))
+    assert f"another token is needed for balances: {error}" == private.ended
 
 
 def test_executions_refused_end_the_link_although_balances_were_accepted():

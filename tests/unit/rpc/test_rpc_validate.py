@@ -13,7 +13,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from execsvc.domain.errors import Declined, Reason
 from execsvc.rpc.permits import PERMITS
-from execsvc.rpc.unbuilt import FEATURES
 from execsvc.rpc.validate import ONEOFS, TABLE, check, violations
 from tests.house.contract_source import elements, files
 from tests.rpc.stage import limit_spec, placement
@@ -71,17 +70,6 @@ def test_required_in_the_contract_is_required_here(element):
         assert wanted is (element.name in ONEOFS.get(element.owner, {}))
 
 
-def test_features_are_fields_that_exist():
-    """Each path of what is not built leads to a field of its request."""
-    kinds = {descriptor.name: descriptor for descriptor in BUILT}
-    for request, paths in FEATURES.items():
-        for path in paths:
-            descriptor = kinds[request]
-            for step in path.split("."):
-                field = descriptor.fields_by_name[step]
-                descriptor = field.message_type
-
-
 def span(seconds, nanos=0):
     return Duration(seconds=seconds, nanos=nanos)
 
@@ -92,6 +80,10 @@ def spec(**fields):
 
 def limit(**fields):
     return spec(limit=order.LimitOrder(**{"limit_price": "1"} | fields))
+
+
+def limit_in_force(tif):
+    return spec(limit=order.LimitOrder(limit_price="1", post_only=True), time_in_force=tif)
 
 
 def trigger(**fields):
@@ -123,6 +115,11 @@ def asked(*queries):
 
 
 PLACE, AMEND, CANCEL, READ, HISTORY = range(1, 6)
+CLOSES = (
+    order.ConditionalClose(limit=order.LimitOrder(limit_price="1")),
+    order.ConditionalClose(trigger=order.TriggerOrder(kind=1, trigger_price="1", limit_price="1")),
+    order.ConditionalClose(trailing_stop=order.TrailingStopOrder(offset=order.Offset(percent="1"))),
+)
 LONGEST_S = 315_576_000_000
 CONFLATE, BUFFER = common.DeliveryPolicy.MODE_CONFLATE, common.DeliveryPolicy.MODE_BUFFER
 DIGITS = "9" * 18
@@ -158,8 +155,19 @@ GOOD = [
     spec(base_quantity="0." + "0" * 17 + "1"),
     spec(label="ü" * 64),
     limit(post_only=True),
-    *(spec(time_in_force=tif) for tif in (0, 1, 2)),
+    *(spec(time_in_force=tif) for tif in (0, 1, 2, 3)),
+    spec(time_in_force=4, expire_time=Timestamp(seconds=1)),
     spec(market=order.MarketOrder()),
+    spec(base_quantity=None, quote_quantity="1", market=order.MarketOrder()),
+    spec(base_quantity=None, full_position=True, leverage=2, market=order.MarketOrder()),
+    limit(display_quantity="0.1"),
+    trigger(),
+    trigger(kind=2, limit_price="1", reference=2),
+    trailing(order.Offset(percent="99.9"), limit_offset=order.Offset(absolute="-1")),
+    spec(settle_position=order.SettlePositionOrder(), leverage=2),
+    spec(leverage=1000, reduce_only=True, start_time=Timestamp(seconds=1)),
+    spec(self_trade_prevention=3, fee_preference=2),
+    *(spec(conditional_close=close) for close in CLOSES),
     ref(client_order_id="x" * 128),
     ref(client_order_id="ext-O1", caller="c" * 64),
     ref(order_id="O" * 64),
@@ -277,6 +285,8 @@ BAD = [
     (spec(time_in_force=4, expire_time=Timestamp(nanos=-1)), ["spec.expire_time"]),
     (spec(start_time=Timestamp(nanos=-1)), ["spec.start_time"]),
     (spec(reduce_only=True), ["spec.reduce_only"]),
+    (spec(leverage=1001), ["spec.leverage"]),
+    *((limit_in_force(tif), ["spec.limit.post_only"]) for tif in (2, 3)),
     (spec(self_trade_prevention=4), ["spec.self_trade_prevention"]),
     (spec(fee_preference=3), ["spec.fee_preference"]),
     (spec(label="x" * 65), ["spec.label"]),
@@ -389,20 +399,112 @@ def test_no_order_type_outranks_other_violations():
     """ORDER_TYPE_UNKNOWN carries whatever else is wrong."""
     request = placement(spec=order.OrderSpec(symbol="", side=1, base_quantity="1"))
     with pytest.raises(Declined) as caught:
-        check(request, "OrderService/PlaceOrder")
+        check(request)
     assert (Reason.ORDER_TYPE_UNKNOWN, ["spec.symbol", "spec.order_type"]) == (
         caught.value.reason,
         [each.path for each in caught.value.fault.fields],
     )
 
 
-def test_shape_is_asked_before_what_is_built():
-    """A malformed request for something unbuilt is malformed first."""
-    with pytest.raises(Declined) as caught:
-        check(spec(leverage=2, base_quantity="x"), "OrderService/PlaceOrder")
-    assert Reason.INVALID_REQUEST is caught.value.reason
-
-
 def test_every_file_of_the_contract_is_looked_at():
     """The requests judged here come from every service file there is."""
     assert len(MODULES) == sum(bool(file.service) for file in files())
+
+
+# ---- the matrix ------------------------------------------------------------------------------------------------------
+
+# Written out from the contract's page: type → what goes with it. "b" base, "q" quote, "f" full position, "p" post-only,
+# "d" display, "s" start, "r" reduce-only, "c" close; then the times in force; everything on margin but the quote size.
+KINDS = {
+    "market": (order.OrderSpec(market=order.MarketOrder()), "bqfsrc", "-"),
+    "limit": (order.OrderSpec(limit=order.LimitOrder(limit_price="1")), "bfpdsrc", "-GIFD"),
+    "trigger": (order.OrderSpec(trigger=order.TriggerOrder(kind=1, trigger_price="1")), "bfsrc", "-GD"),
+    "trigger limit": (
+        order.OrderSpec(trigger=order.TriggerOrder(kind=2, trigger_price="1", limit_price="1")),
+        *("bfsrc", "-GIFD"),
+    ),
+    "trail": (
+        order.OrderSpec(trailing_stop=order.TrailingStopOrder(offset=order.Offset(percent="1"))),
+        *("bfsrc", "-GD"),
+    ),
+    "trail limit": (
+        order.OrderSpec(
+            trailing_stop=order.TrailingStopOrder(
+                offset=order.Offset(percent="1"), limit_offset=order.Offset(percent="1")
+            )
+        ),
+        *("bfsrc", "-GIFD"),
+    ),
+    "settle": (order.OrderSpec(settle_position=order.SettlePositionOrder()), "bfr", "-"),
+}
+TIMES = {"-": 0, "G": 1, "I": 2, "F": 3, "D": 4}
+
+
+def wished(kind, letter="b", tif="-"):
+    """A buy of that type with one option more."""
+    wish = order.OrderSpec(symbol="BTC/USD", side=common.SIDE_BUY, leverage=0 if letter == "q" else 2)
+    wish.MergeFrom(KINDS[kind][0])
+    wish.time_in_force = order.TimeInForce.ValueType(TIMES[tif])
+    if tif == "D":
+        wish.expire_time.seconds = 1
+    match letter:
+        case "q":
+            wish.quote_quantity = "1"
+        case "f":
+            wish.full_position = True
+        case "p":
+            wish.limit.post_only = True
+        case "d":
+            wish.limit.display_quantity = "1"
+        case "s":
+            wish.start_time.seconds = 1
+        case "r":
+            wish.reduce_only = True
+        case "c":
+            wish.conditional_close.CopyFrom(CLOSES[0])
+    if wish.WhichOneof("size") is None:
+        wish.base_quantity = "1"
+    return placement(spec=wish)
+
+
+@pytest.mark.parametrize("letter", "bqfsrc")
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_option_goes_with_the_types_of_the_matrix(kind, letter):
+    """And with no other. Post-only and display are fields of a limit order: no other type can say them."""
+    assert (letter in KINDS[kind][1]) is (not list(violations(wished(kind, letter))))
+
+
+@pytest.mark.parametrize("tif", TIMES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_time_in_force_goes_with_the_types_of_the_matrix(kind, tif):
+    """Only what has a limit price may be immediate; what takes at once has none."""
+    assert (tif in KINDS[kind][2]) is (not list(violations(wished(kind, tif=tif))))
+
+
+@pytest.mark.parametrize("option", ["full_position", "reduce_only"])
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {"settle"}))
+def test_what_is_about_a_position_needs_leverage(kind, option):
+    """A spot order has no position."""
+    request = wished(kind, "f" if option == "full_position" else "r")
+    request.spec.leverage = 0
+    assert [f"spec.{option}"] == [found.path for found in violations(request)]
+
+
+def test_all_that_does_not_go_together_is_told_at_once():
+    """A caller mends it in one go."""
+    request = placement(
+        spec=order.OrderSpec(
+            symbol="BTC/USD",
+            side=common.SIDE_SELL,
+            quote_quantity="1",
+            settle_position=order.SettlePositionOrder(),
+            time_in_force=order.TIME_IN_FORCE_GTD,
+            start_time=Timestamp(seconds=1),
+            reduce_only=True,
+            conditional_close=CLOSES[0],
+        )
+    )
+    assert {
+        *("spec.quote_quantity", "spec.time_in_force", "spec.expire_time", "spec.start_time", "spec.reduce_only"),
+        *("spec.conditional_close", "spec.leverage"),
+    } == {found.path for found in violations(request)}

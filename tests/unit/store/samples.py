@@ -2,16 +2,20 @@
 
 import hashlib
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import strategies as st
 
 from execsvc.domain.account import AssetAmount, Fill
 from execsvc.domain.errors import Fault, FieldViolation, Reason
+from execsvc.domain.feesum import FeeSum
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.market import EventTimes, Side
-from execsvc.domain.order import FeeSum, Intent, Order, OrderSpec, OrderType, Status, TimeInForce, VenueOrder
+from execsvc.domain.order import Intent, Order, Status, VenueOrder, submitted
+from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.domain.story import Step, StepKind
+from tests.support.specs import specs as every_spec
 
 SECRET = b"i" * 32
 
@@ -55,6 +59,13 @@ def intent_of(key=None, spec=None, *, wires=None):
     return Intent(key, spec or spec_of(), 5_000, "trade-key", "0af7651916cd43dd8448eb211c80319c", name)
 
 
+def elsewhere(venue_order_id="OTX-9", *, account="main", status=Status.OPEN, now_ns=1_000, **changed):
+    """An order that was placed elsewhere, as it is first seen."""
+    key = OrderKey(account, "", f"ext-{venue_order_id}")
+    blank = replace(submitted(intent_of(key), now_ns), venue_client_id="", key_label="", trace_id="")
+    return replace(blank, status=status, venue_order_id=venue_order_id, **changed)
+
+
 def fill_of(fill_id="T1", *, account="main", venue_order_id="OTX-1", quantity="0.20"):
     return Fill(
         fill_id=fill_id,
@@ -85,7 +96,6 @@ amounts = st.builds(
     st.integers(0, 10**18),
     st.integers(0, 18),
 )
-above_zero = amounts.filter(lambda amount: amount > 0)
 fees = st.lists(st.builds(AssetAmount, names, amounts), max_size=3).map(tuple)
 faults = st.builds(
     Fault,
@@ -95,18 +105,7 @@ faults = st.builds(
     st.lists(st.builds(FieldViolation, words, words), max_size=2).map(tuple),
     st.none() | st.floats(0, 1e6),
 )
-specs = st.builds(
-    lambda price, **rest: OrderSpec(
-        order_type=OrderType.MARKET if price is None else OrderType.LIMIT, limit_price=price, **rest
-    ),
-    price=st.none() | above_zero,
-    symbol=names,
-    side=st.sampled_from(Side),
-    base_quantity=above_zero,
-    post_only=st.booleans(),
-    time_in_force=st.sampled_from(TimeInForce),
-    label=words,
-)
+specs = every_spec(symbols=names, labels=words)
 orders = st.builds(
     Order,
     key=st.builds(OrderKey, names, names, names),
@@ -131,6 +130,9 @@ orders = st.builds(
     corrected_from=st.none() | st.sampled_from(Status),
     fees_of_fills=st.builds(FeeSum, amounts, fees),
     fees_in_total=st.builds(FeeSum, amounts, fees),
+    current_trigger_price=st.none() | amounts,
+    triggered=st.booleans(),
+    parent_order_id=words,
 )
 steps = st.builds(
     Step,

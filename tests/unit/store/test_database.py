@@ -108,7 +108,7 @@ def test_a_newer_schema_is_refused(path):
     """A file of a later build is not touched by an earlier one."""
     opened(path).close()
     alter(path, "PRAGMA user_version = 99")
-    with pytest.raises(StoreRefused, match="has schema 99 and this build knows 2"):
+    with pytest.raises(StoreRefused, match="has schema 99 and this build knows 3"):
         opened(path)
 
 

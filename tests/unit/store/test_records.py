@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from execsvc.domain.account import Fill
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.market import Side
-from execsvc.domain.order import Order, OrderSpec, OrderType, Status, TimeInForce, submitted
+from execsvc.domain.order import Order, Status, submitted
+from execsvc.domain.spec import OrderSpec, OrderType, TimeInForce
 from execsvc.domain.story import Step, StepKind
 from execsvc.store.records import fill_of, order_of, steps_of, text_of, text_of_steps
 from execsvc.store.records import key_of as key_of_text

@@ -101,7 +101,7 @@ def forget(batch):
 def test_a_write_finds_its_rows_by_index(database):
     """Deciding and writing never reads a whole table either, nor does forgetting: it costs what goes."""
     plans = [plan_of(database, operation) for operation in (begin, end, forget)]
-    assert [9, 12, 11] == [statements for statements, _ in plans]
+    assert [9, 12, 12] == [statements for statements, _ in plans]
     # The attempts of one order are strung together, and that string is walked.
     steps = {step for _, steps in plans for step in steps} - {"SCAN CONSTANT ROW", "SCAN attempt"}
     assert [] == [step for step in steps if "SCAN" in step or "TEMP B-TREE" in step]

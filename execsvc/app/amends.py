@@ -1,0 +1,242 @@
+"""Amending: check, make durable, send once, record, answer; the order keeps its id, its fills and, where it may, its place.
+
+A refusal before the amend is written down leaves no trace and the request_id free; after that it always settles. One amend of
+an order is under way at a time. Sending is app/amendsend.py, looking for what became of one app/amenddoubts.py.
+"""
+
+from dataclasses import dataclass, replace
+
+from execsvc.app.amenddoubts import AmendDoubts
+from execsvc.app.amendsend import AmendSender
+from execsvc.app.amendturns import AmendTurns, AmendWatch
+from execsvc.app.catalog import Catalog
+from execsvc.app.desk import Desk
+from execsvc.app.timing import ENTRY_DELAY_MAX_S, Timing
+from execsvc.domain import amendrules
+from execsvc.domain.amend import Amend, AmendIntent, AmendKey, AmendStatus
+from execsvc.domain.amendwish import AmendWish
+from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.errors import ExecsvcError, FieldViolation, Reason, error_of, invalid, refuse
+from execsvc.domain.ids import OrderRef
+from execsvc.domain.instrument import Instrument
+from execsvc.domain.order import Order
+from execsvc.domain.spec import OrderSpec, TimeInForce
+from execsvc.ports import Clock, FreshAmend, KnownAmend, PrivateVenue, Room, Store
+from execsvc.telemetry import Spans, Telemetry
+
+PAST_MAX = 5_000  # amends of late that a start looks at: more could not have been sent
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One amend as it is asked for. if_version: refused unless the order is at this version; None: whichever it is."""
+
+    request_id: str
+    wish: AmendWish
+    if_version: int | None = None
+
+
+@dataclass(frozen=True)
+class AmendAnswer:
+    """The order as it is now; applied: else the amend's fate is not known yet. replayed: the request_id was known before."""
+
+    order: Order
+    applied: bool
+    replayed: bool
+
+
+class Amends:
+    """Amends of one account. `doubts` and `turns` are shared with what settles them."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        venue: PrivateVenue,
+        store: Store,
+        catalog: Catalog,
+        sender: AmendSender,
+        doubts: AmendDoubts,
+        turns: AmendTurns,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
+        self._desk = desk
+        self._venue = venue
+        self._store = store
+        self._catalog = catalog
+        self._sender = sender
+        self.doubts = doubts
+        self._turns = turns
+        self._clock = clock
+        self._telemetry = telemetry
+
+    def __repr__(self) -> str:
+        return f"<Amends {self._sender!r} {self.doubts!r}>"
+
+    @property
+    def in_flight(self) -> int:
+        """Sends not yet settled."""
+        return self._sender.in_flight
+
+    async def resume(self, since_ns: int) -> None:
+        """At start, before the first call: Kraken's counters go on from amends that it may have counted since then."""
+        begun_ns = since_ns - int(ENTRY_DELAY_MAX_S * 1e9)
+        past = await self._store.amends.since(self._desk.account, begun_ns, PAST_MAX)
+        known = [
+            await self._store.amends.get(amend.key) for amend in past if amend.status is not AmendStatus.NEVER_SENT
+        ]
+        if known:
+            self._venue.amends.resume([each for each in known if each is not None])
+
+    async def adopt_all(self, barrier: float) -> int:
+        """At start: what an earlier life may have sent is in doubt, and holds its order. Returns how many."""
+        amends = await self.doubts.adopt_all(barrier)
+        for amend in amends:
+            self._turns.hold(amend.key)
+        return len(amends)
+
+    async def until_none(self, by: float) -> bool:
+        """Whether nothing is in doubt by monotonic `by`."""
+        return await self.doubts.until_none(by)
+
+    # ---- amending -----------------------------------------------------------------------------------------------
+
+    async def amend(self, who: Caller, ref: OrderRef, asked: Asked, timing: Timing) -> AmendAnswer:
+        """Amends once per request_id. Raises before anything happened (`id_used=false`) or with the final refusal."""
+        try:
+            order = await self._mine(who, ref)
+            key = AmendKey(order.key, asked.request_id)
+        except ExecsvcError as refusal:
+            raise _unused(refusal) from None
+        with self._turns.watch(key) as watch:
+            try:
+                begun = await self._admit(order, asked, key, timing)
+            except ExecsvcError as refusal:
+                raise _unused(refusal) from None
+            if isinstance(begun, KnownAmend):
+                await self._sender.replayed(begun)
+            return await self._answer(watch, begun, timing)
+
+    async def standing(self, who: Caller, ref: OrderRef, asked: Asked) -> AmendAnswer:
+        """What is durable of an amend that broke on the way. Raises ORDER_NOT_FOUND when nothing of it is."""
+        order = await self._desk.get(who, ref)
+        known = await self._store.amends.get(AmendKey(order.key, asked.request_id))
+        if known is None or known.amend.wish != asked.wish:
+            raise refuse(Reason.ORDER_NOT_FOUND, "no such amend of the order is known")
+        return _told(known.amend, known.order, replayed=False)
+
+    async def _mine(self, who: Caller, ref: OrderRef) -> Order:
+        """One's own, or with `kill` another's."""
+        order = await self._desk.get(who, ref)
+        if order.key.caller != who.name and not who.may(Permission.KILL):
+            raise refuse(
+                Reason.PERMISSION_MISSING,
+                "amending another caller's order needs the permission kill",
+                permission=Permission.KILL.value,
+            )
+        return order
+
+    async def _admit(self, order: Order, asked: Asked, key: AmendKey, timing: Timing) -> FreshAmend | KnownAmend:
+        """A known request_id is answered from the journal, whatever keeps a new one from being sent."""
+        known = await self._known(asked, key)
+        if known is not None:
+            return known
+        instrument = self._catalog.instrument(order.spec.symbol)
+        self._check(instrument, order, asked, timing)
+        if not await self._turns.take(key, timing.arrived + timing.entry_delay_s - self._desk.least_timeout_s):
+            raise amendrules.busy(self._turns.holder(order.key) or key)
+        begun: FreshAmend | KnownAmend | None = None
+        try:
+            begun = await self._begin(instrument, order, asked, key, timing)
+        finally:
+            if not isinstance(begun, FreshAmend):
+                await self._give(key)
+        return begun
+
+    async def _begin(
+        self, instrument: Instrument, order: Order, asked: Asked, key: AmendKey, timing: Timing
+    ) -> FreshAmend | KnownAmend:
+        """The order may have moved on while its turn or room was waited for: it is checked as it is now."""
+        known = await self._known(asked, key)
+        if known is not None:
+            return known
+        order = await self._store.get(order.key) or order
+        with self._telemetry.span(Spans.CHECKS, _facts(order, key)):
+            self._check(instrument, order, asked, timing)
+        room = await self._room(order, timing)
+        try:
+            self._check(instrument, await self._store.get(order.key) or order, asked, timing)
+        except BaseException:
+            room.release()
+            raise
+        return await self._sender.begin(key, asked.wish, timing, instrument, room, if_version=asked.if_version)
+
+    async def _room(self, order: Order, timing: Timing) -> Room:
+        """Points of Kraken's counter, set aside before the amend is written down; waited for as long as the caller allows."""
+        by = max(self._clock.monotonic(), timing.queue_by(self._desk.least_timeout_s))
+        return await self._venue.amends.room(order.spec.symbol, order.venue_order_id, order.key.caller, by)
+
+    async def _give(self, key: AmendKey) -> None:
+        """The order is free for the next one, unless something of this amend is durable and open after all."""
+        known = None
+        try:
+            known = await self._store.amends.get(key)
+        finally:
+            if known is None or known.amend.is_settled:
+                self._turns.give(key)
+
+    async def _known(self, asked: Asked, key: AmendKey) -> KnownAmend | None:
+        """The amend this request_id stands for, unless it was never sent (then the id is free for this content)."""
+        known = await self._store.amends.get(key)
+        if known is None:
+            return None
+        intent = AmendIntent(key, asked.wish, 0, "")
+        if known.amend.content_hash != intent.content_hash:
+            raise amendrules.reused(known.amend, intent)
+        return None if known.amend.status is AmendStatus.NEVER_SENT else known
+
+    def _check(self, instrument: Instrument, order: Order, asked: Asked, timing: Timing) -> None:
+        """The order's state, what it has to change, then as for placing what would be wanted then."""
+        fault = amendrules.refusal(order, if_version=asked.if_version)
+        if fault is not None:
+            raise fault
+        faults = asked.wish.faults(order.spec)
+        if faults:
+            raise invalid(faults)
+        wished = asked.wish.applied_to(order.spec)
+        wished = replace(wished, post_only=asked.wish.guards_post_only(order.spec))
+        try:
+            self._desk.check(instrument, timeless(wished), timing)
+        except ExecsvcError as refusal:
+            fields = tuple(FieldViolation(bad.path.rpartition(".")[2], bad.description) for bad in refusal.fault.fields)
+            raise error_of(replace(refusal.fault, fields=fields)) from None
+
+    async def _answer(self, watch: AmendWatch, begun: FreshAmend | KnownAmend, timing: Timing) -> AmendAnswer:
+        amend = await watch.until_settled(begun.amend, timing.answer_by)
+        if not amend.is_settled:
+            amend = await self._sender.doubted(amend)
+        order = await self._store.get(begun.order.key) or begun.order
+        return _told(amend, order, replayed=isinstance(begun, KnownAmend))
+
+
+def timeless(spec: OrderSpec) -> OrderSpec:
+    """The wish without its times: they were right when the order was placed, and an amend does not touch them."""
+    in_force = TimeInForce.GTC if spec.time_in_force is TimeInForce.GTD else spec.time_in_force
+    return replace(spec, start_time_ns=None, expire_time_ns=None, time_in_force=in_force)
+
+
+def _told(amend: Amend, order: Order, *, replayed: bool) -> AmendAnswer:
+    if amend.end_fault is not None:
+        raise error_of(amend.end_fault.with_metadata(replayed="true") if replayed else amend.end_fault)
+    return AmendAnswer(order, amend.status is AmendStatus.APPLIED, replayed)
+
+
+def _unused(refusal: ExecsvcError) -> ExecsvcError:
+    """Refused before anything was written down."""
+    known = "id_used" in refusal.fault.metadata
+    return refusal if known else error_of(refusal.fault.with_metadata(id_used="false"))
+
+
+def _facts(order: Order, key: AmendKey) -> dict[str, str | int | float | bool]:
+    return {"execsvc.client_order_id": key.order.client_order_id, "execsvc.symbol": order.spec.symbol}
