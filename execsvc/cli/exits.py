@@ -45,7 +45,7 @@ class Row:
         return self.then == "retry"
 
 
-_RULES = """execsvc call ListInstruments '{{"symbols": ["{symbol}"]}}'"""
+_RULES = "execsvc instruments {symbol}"
 _ORDER = "execsvc order get {id}"
 _STATUS = "execsvc status"
 _HELP = "execsvc {verb} --help"
@@ -60,9 +60,9 @@ BY_REASON: Mapping[str, Row] = {
     "TICK_SIZE_VIOLATED": Row(USAGE, "validation", "stop", _RULES),
     "VENUE_REFUSED_ARGUMENTS": Row(USAGE, "api", "stop", _RULES),
     "PAGE_TOKEN_INVALID": Row(USAGE, "validation", "stop", _HELP),
-    "UNKNOWN_SYMBOL": Row(USAGE, "validation", "stop", "execsvc call ListInstruments"),
+    "UNKNOWN_SYMBOL": Row(USAGE, "validation", "stop", "execsvc instruments"),
     "ORDER_NOT_FOUND": Row(USAGE, "validation", "stop", "execsvc order list"),
-    "POSITION_NOT_FOUND": Row(USAGE, "validation", "stop", "execsvc balances"),
+    "POSITION_NOT_FOUND": Row(USAGE, "validation", "stop", "execsvc positions"),
     "CLIENT_ORDER_ID_REUSED": Row(CONFLICT, "validation", "stop", _ORDER),
     "VERSION_MISMATCH": Row(CONFLICT, "validation", "retry", _ORDER),
     "NOT_PLACED": Row(CONFLICT, "api", "retry", _ORDER),
@@ -72,9 +72,9 @@ BY_REASON: Mapping[str, Row] = {
     "RISK_REFUSED": Row(LIMITED, "risk", "stop", _LIMITS),
     "TRADING_HALTED": Row(LIMITED, "risk", "stop", _STATUS),
     "INSUFFICIENT_FUNDS": Row(REFUSED, "api", "stop", "execsvc balances"),
-    "MARGIN_REFUSED": Row(REFUSED, "api", "stop", "execsvc balances"),
+    "MARGIN_REFUSED": Row(REFUSED, "api", "stop", "execsvc margin"),
     "POST_ONLY_WOULD_TAKE": Row(REFUSED, "api", "stop", "execsvc book {symbol}"),
-    "REDUCE_ONLY_REFUSED": Row(REFUSED, "api", "stop", "execsvc balances"),
+    "REDUCE_ONLY_REFUSED": Row(REFUSED, "api", "stop", "execsvc positions"),
     "INSTRUMENT_STATUS": Row(MAINTENANCE, "maintenance", "retry", "execsvc status --wait 300"),
     "TRIGGER_INDEX_UNAVAILABLE": Row(REFUSED, "api", "stop", _RULES),
     "ORDER_TERMINAL": Row(REFUSED, "api", "stop", _ORDER),
@@ -120,6 +120,9 @@ BY_CODE: Mapping[str, Row] = {
     "UNIMPLEMENTED": Row(BROKEN, "internal", "stop", "execsvc call --list"),
 }
 
+UNKNOWN_ASSET = Row(
+    USAGE, "validation", "stop", "execsvc call ListAssets"
+)  # UNKNOWN_SYMBOL, of a field that is no pair
 OUTCOME_UNKNOWN = Row(UNKNOWN, "unknown_outcome", "stop", _ORDER)
 BAD_USAGE = Row(USAGE, "validation", "stop", _HELP)
 BAD_CONFIG = Row(CONFIG, "config", "stop", _HELP)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from execsvc.cli.exits import OUTCOME_UNKNOWN, Row, Stopped, row_of
+from execsvc.cli.exits import OUTCOME_UNKNOWN, UNKNOWN_ASSET, Row, Stopped, row_of
 from execsvc.cli.output import Form, coloured, form_named, note, put_json, text_of
 
 DOCS = "docs/reference/errors.md"
@@ -112,6 +112,8 @@ def failure_of(error: BaseException) -> Failure | None:
     if not isinstance(error, ExecsvcError):
         return None
     row = OUTCOME_UNKNOWN if isinstance(error, OutcomeUnknown) else row_of(error.reason, error.code.name)
+    if error.reason == "UNKNOWN_SYMBOL" and [bad.path for bad in error.violations] == ["asset"]:
+        row = UNKNOWN_ASSET
     lead = "" if error.reason else "no answer of the gateway's own: "
     more = [f"{bad.path}: {bad.description}" for bad in error.violations if bad.description not in error.message]
     said = lead + "; ".join([error.message, *more])

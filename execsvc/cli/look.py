@@ -196,7 +196,8 @@ def book(
     ]
     put_rows(("bid quantity", "bid", "ask", "ask quantity"), rows)
     if found.state.name != "LIVE":
-        note(f"the feed is {found.state.name}: do not quote on this")
+        old = "it was asked of the exchange just now and ages from here on"
+        note(f"the feed is {found.state.name}: do not quote on this, {old}")
 
 
 def balances(account: Account = "", target: Target = "", timeout: Timeout = None, output: Output = None) -> None:
@@ -228,15 +229,18 @@ def watch(
     target: Target = "",
     output: Output = None,
 ) -> None:
-    """Watch prices until interrupted: a table in place on a terminal, JSON lines otherwise."""
-    from execsvc.cli.watching import Lines, Screen, watch_until
+    """Watch prices until interrupted: a table in place on a terminal, JSON lines otherwise.
+
+    Each price says whether it is LIVE. While the exchange's stream is away, prices are read over REST and stay STALE.
+    """
+    from execsvc.cli.watching import Lines, Screen, watch_on_screen, watch_until
 
     form = form_for(output, stream=True)
     if form is Form.JSON and not count:
         raise Stopped(BAD_USAGE, "one JSON value needs an end: give --count, or -o jsonl")
     if form is Form.TABLE:
-        screen = Screen(sys.stdout, symbols)
-        talk(target, lambda client: watch_until(client, symbols, screen, count=count, interval=interval))
+        screen = Screen(sys.stdout)
+        talk(target, lambda client: watch_on_screen(client, symbols, screen, count=count, interval=interval))
         return
     lines = Lines()
     collected: list[Any] = []

@@ -1,7 +1,7 @@
 """The tree of verbs, and the one place where any error becomes an exit code.
 
 Importing this file, and so `--help`, loads typer and nothing heavy: what a verb needs it imports itself. The verbs are
-in run.py, look.py, tail.py, limits.py, trace.py, trade.py and explore.py.
+in run.py, look.py, market.py, account.py, tail.py, limits.py, trace.py, trade.py, amend.py, many.py and explore.py.
 """
 
 import os
@@ -10,8 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import typer
 
-from execsvc.cli import explore, look, trade
+from execsvc.cli import account, explore, look, many, market, trade
 from execsvc.cli import run as running
+from execsvc.cli.amend import amend
 from execsvc.cli.exits import BAD_USAGE, BROKEN, DONE, INTERRUPTED, OUR_FAULT
 from execsvc.cli.failures import Failure, Invocation, failure_of, put_failure
 from execsvc.cli.limits import limits
@@ -22,8 +23,10 @@ from execsvc.cli.trace import trace
 
 HELP = """Trade and watch Kraken through one gateway that owns the keys.
 
-Run: dev, serve, paper. Look: status, limits, health, watch, book, tail, balances, trace, version.
-Trade: buy, sell, order. Explore: call.
+Run: dev, serve, paper. Look: status, limits, health, watch, book, tail, trace, version.
+Market: instruments, tickers, trades, candles.
+Account: balances, margin, positions, fills, ledger, fees.
+Trade: buy, sell, order, dead-man. Explore: call.
 Start with `execsvc dev`: a gateway, a paper exchange and a little trader, on this machine, without any key.
 """
 
@@ -45,11 +48,23 @@ app.command("health")(look.health)
 app.command("watch")(look.watch)
 app.command("book")(look.book)
 app.command("tail")(tail)
+app.command("instruments")(market.instruments)
+app.command("tickers")(market.tickers)
+app.command("trades")(market.trades)
+app.command("candles")(market.candles)
 app.command("balances")(look.balances)
+app.command("margin")(account.margin)
+app.command("positions")(account.positions)
+app.command("ledger")(account.ledger)
+app.command("fills")(account.fills)
+app.command("fees")(account.fees)
 app.command("trace")(trace)
 app.command("buy")(trade.buy)
 app.command("sell")(trade.sell)
+trade.order.command("amend")(amend)
+trade.order.command("cancel-all")(many.cancel_all)
 app.add_typer(trade.order, name="order")
+app.command("dead-man")(many.dead_man)
 app.command("call")(explore.call)
 app.command("version")(look.version)
 

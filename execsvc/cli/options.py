@@ -6,6 +6,7 @@ EXECSVC_TOKEN_FILE, never by a flag, which others on the machine could read.
 
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
@@ -52,6 +53,13 @@ def help_without_verb(ctx: typer.Context) -> None:
     """Without a verb, say which there are."""
     if ctx.invoked_subcommand is None:
         print(ctx.get_help())
+
+
+def now() -> datetime:
+    """The time of this machine."""
+    from execsvc.runtime.clock import RealClock
+
+    return datetime.fromtimestamp(RealClock().wall_ns() / 1e9, UTC)
 
 
 def talk(target: str, work: "Callable[[Client], Awaitable[T]]", *, account: str = "") -> T:

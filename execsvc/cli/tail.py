@@ -20,6 +20,7 @@ from execsvc.cli.look import mode_words
 from execsvc.cli.options import Account, Output, Target, complete_symbol, talk
 from execsvc.cli.output import Form, coloured, form_for, note, put_json, text_of
 from execsvc.cli.watching import event_json
+from execsvc.cli.whose import ToSee, Whose
 
 if TYPE_CHECKING:
     from execsvc_client import Client, FillUpdate, Order, OrderEvent
@@ -39,9 +40,7 @@ def tail(
         ),
     ] = None,
     *,
-    all_callers: Annotated[
-        bool, typer.Option("--all-callers", help="Every caller's orders, not only yours; needs the permission account.")
-    ] = False,
+    whose: ToSee = Whose.OWN,
     since: Annotated[
         str,
         typer.Option("--since", metavar="RESUME_TOKEN", help="Go on behind this place, without the open orders first."),
@@ -59,12 +58,12 @@ def tail(
     form = form_for(output, stream=True)
     if form is Form.JSON and not count:
         raise Stopped(BAD_USAGE, "one JSON value needs an end: give --count, or -o jsonl")
-    wanted = Wanted(tuple(symbols or ()), all_callers=all_callers, account=account, target=target)
+    wanted = Wanted(tuple(symbols or ()), whose=whose, account=account, target=target)
     place = Place(since)
     collected: list[Any] = []
     view: View
     if form is Form.TABLE:
-        view = Log(sys.stdout, with_callers=all_callers)
+        view = Log(sys.stdout, with_callers=whose is not Whose.OWN)
     else:
         view = Lines(collected.append if form is Form.JSON else lambda event: put_json(event, lines=True))
     with _going_on(place, wanted, at_once=form is not Form.JSON):
@@ -78,14 +77,15 @@ class Wanted:
     """What is followed, as it was typed."""
 
     symbols: tuple[str, ...]
-    all_callers: bool = False
+    whose: Whose = Whose.OWN
     account: str = ""
     target: str = ""
 
     def command(self, token: str) -> str:
         """The command line that goes on behind the token's place."""
-        words = ["execsvc", "tail", "--since", token, *self.symbols, *(["--all-callers"] if self.all_callers else [])]
-        for option, value in (("--account", self.account), ("--target", self.target)):
+        words = ["execsvc", "tail", "--since", token, *self.symbols]
+        whose = "" if self.whose is Whose.OWN else self.whose.value
+        for option, value in (("--whose", whose), ("--account", self.account), ("--target", self.target)):
             words += [option, value] if value else []
         return shlex.join(words)
 
@@ -138,12 +138,11 @@ async def tail_until(client: "Client", wanted: Wanted, place: Place, view: View,
 
     Raises RESUME_TOKEN_EXPIRED for the token that was given. One that expires on the way is shown, and a snapshot follows.
     """
-    from execsvc_client import Connected, Disconnected, FillUpdate, OrderScope, OrderUpdate
+    from execsvc_client import Connected, Disconnected, FillUpdate, OrderUpdate
 
     await client.server_info()  # nobody there is a failure; a gateway that goes away later is waited for
-    scope = OrderScope.ALL_CALLERS if wanted.all_callers else OrderScope.OWN
     given, seen = bool(place.since), 0
-    stream = client.orders_stream(resume_token=place.since or None, symbols=wanted.symbols, scope=scope)
+    stream = client.orders_stream(resume_token=place.since or None, symbols=wanted.symbols, scope=wanted.whose.scope)
     async with aclosing(stream) as events:
         async for event in events:
             if given and isinstance(event, Disconnected) and event.error.reason == EXPIRED:
@@ -162,11 +161,10 @@ class Lines:
 
     def __init__(self, put: Callable[[Any], None]) -> None:
         self._put = put
-        self._feed = "UNSPECIFIED"
 
     def show(self, event: "OrderEvent") -> None:
         """Hand the event on as JSON data."""
-        from execsvc_client import Connected, FillUpdate, ModeUpdate, OpenOrders, OrderUpdate, StateChanged
+        from execsvc_client import Connected, FillUpdate, ModeUpdate, OpenOrders, OrderUpdate
         from execsvc_client.raw import to_json
 
         match event:
@@ -180,15 +178,13 @@ class Lines:
                 plain = {"tradingMode": to_json(event.entry)}
             case Connected():
                 said = {"streamId": event.stream_id, "serverEpoch": event.server_epoch, "resumed": event.resumed}
-                self._feed = "UNSPECIFIED"
                 self._put({"connected": said})
                 return
             case _:
-                self._feed = event.state.name if isinstance(event, StateChanged) else self._feed
                 if (other := event_json(event)) is not None:
                     self._put(other)
                 return
-        self._put({**plain, "feedState": f"FEED_STATE_{self._feed}", "resumeToken": event.resume_token})
+        self._put({**plain, "feedState": f"FEED_STATE_{event.state.name}", "resumeToken": event.resume_token})
 
 
 _HEADS = ("time UTC", "event", "symbol", "side", "quantity", "price", "filled", "status", "feed", "client order id")
@@ -206,12 +202,15 @@ class Log:
         self._widths = [max(least, len(head)) for head, least in zip(_HEADS, _LEAST, strict=True)]
         self._feed = ""
         self._lost_at: float | None = None
-        self._put_line(_HEADS, "caller")
+        self._headed = False
 
     def show(self, event: "OrderEvent") -> None:
-        """A line for an order or a fill, a sentence for everything else but heartbeats."""
+        """A line for an order or a fill, a sentence for everything else but heartbeats; the heads before the first."""
         from execsvc_client import FillUpdate, OpenOrders, OrderUpdate, StateChanged
 
+        if not self._headed:
+            self._headed = True
+            self._put_line(_HEADS, "caller")
         match event:
             case OrderUpdate():
                 self._put_order("order", event.order)

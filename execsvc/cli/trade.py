@@ -5,133 +5,119 @@ looked up; a fate that is not known in time is exit code 8 and never looks like 
 """
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from execsvc.cli.exits import BAD_USAGE, OUTCOME_UNKNOWN, Stopped
-from execsvc.cli.options import Account, Output, Symbol, Target, Timeout, Yes, help_without_verb, permit, talk
+from execsvc.cli.options import Account, Output, Target, Timeout, Yes, help_without_verb, now, permit, talk
 from execsvc.cli.output import Form, form_for, note, put_json, put_pairs, put_rows
-from execsvc.cli.plan import put_plan
+from execsvc.cli.plan import Plan, put_plan
+from execsvc.cli.translate import as_usage
+from execsvc.cli.whose import ToSee, Whose
+from execsvc.cli.wish import Typed, Wish, verb, wish_of
+from execsvc.cli.wording import order_words, type_words
 
 if TYPE_CHECKING:
-    from execsvc_client import Client, InDoubt, Order, OrderOptions, Placed, Preview
+    from decimal import Decimal
 
-Quantity = Annotated[str, typer.Option("--qty", help="How much, in base units: 0.001.")]
-Limit = Annotated[str | None, typer.Option("--limit", metavar="PRICE", help="Limit price; without it a market order.")]
-PostOnly = Annotated[bool, typer.Option("--post-only", help="Refused rather than taking.")]
-Ioc = Annotated[bool, typer.Option("--ioc", help="What does not fill at once is cancelled.")]
-ClientOrderId = Annotated[
-    str,
-    typer.Option("--client-order-id", metavar="ID", help="Id of this intent; made when absent. Same id, one order."),
-]
-Label = Annotated[str, typer.Option("--label", help="Your tag, up to 64 characters.")]
-Plan = Annotated[bool, typer.Option("--plan", help="Say what it would do, and place nothing.")]
-Wait = Annotated[float, typer.Option("--wait", min=0.5, max=600, help="Seconds to wait for a definite state.")]
+    from execsvc_client import Client, InDoubt, Order, OrderOptions, Placed
 
 order = typer.Typer(
-    help="Look at orders, cancel them.",
+    help="Look at orders, change and cancel them.",
     rich_markup_mode=None,
     invoke_without_command=True,
     callback=help_without_verb,
 )
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """One order as it was typed. `options` are those of Client.place()."""
-
-    symbol: str
-    side: Literal["buy", "sell"]
-    quantity: str
-    limit_price: str | None
-    wait: float
-    options: "OrderOptions"
-
-
-def _placing(side: Literal["buy", "sell"], help_text: str) -> Callable[..., None]:
-    """The verb of one side; both take the same."""
-
-    def place(  # noqa: PLR0913 - each is a word of the command line
-        symbol: Symbol,
-        *,
-        qty: Quantity,
-        limit: Limit = None,
-        post_only: PostOnly = False,
-        ioc: Ioc = False,
-        client_order_id: ClientOrderId = "",
-        label: Label = "",
-        wait: Wait = 10.0,
-        plan: Plan = False,
-        yes: Yes = False,
-        account: Account = "",
-        target: Target = "",
-        output: Output = None,
-    ) -> None:
-        form = form_for(output)
-        options: OrderOptions = {
-            "post_only": post_only,
-            "time_in_force": "IOC" if ioc else None,
-            "client_order_id": client_order_id or None,
-            "label": label,
-        }
-        wish = _Wish(symbol, side, qty, limit, wait, options)
-        if plan:
-            raise typer.Exit(put_plan(talk(target, lambda client: _planned(client, wish), account=account), side, form))
-        _put_placed(talk(target, lambda client: _place(client, wish, yes=yes), account=account), form)
-
-    place.__doc__ = help_text
-    return place
+def _trade(typed: Typed, side: Literal["buy", "sell"]) -> None:
+    """Place what was typed, or with --plan say what placing would do."""
+    form = form_for(typed.output)
+    if typed.ask_kraken and not typed.plan:
+        raise Stopped(BAD_USAGE, "--ask-kraken goes with --plan: nothing is placed then")
+    wish = wish_of(typed, side, now())
+    if typed.plan:
+        work = partial(_planned, wish=wish, ask_venue=typed.ask_kraken, for_people=form is Form.TABLE)
+        raise typer.Exit(put_plan(talk(typed.target, work, account=typed.account), side, form))
+    work_of = partial(_place, wish=wish, wait=typed.wait, yes=typed.yes)
+    _put_placed(talk(typed.target, work_of, account=typed.account), form)
 
 
-async def _planned(client: "Client", wish: _Wish) -> "Preview":
+async def _planned(client: "Client", wish: Wish, *, ask_venue: bool, for_people: bool) -> Plan:
     """What placing it would say; nobody is asked for leave, since nothing changes."""
-    with _as_usage():
-        return await client.preview(
+    with as_usage():
+        found = await client.preview(
             wish.symbol,
             wish.side,
             quantity=wish.quantity,
             limit_price=wish.limit_price,
-            market=wish.limit_price is None,
+            market=wish.market,
+            ask_venue=ask_venue,
             **wish.options,
         )
+    wanting = for_people and found.reference_price is None
+    return Plan(found, await _touch(client, wish) if wanting else None)
 
 
-@contextmanager
-def _as_usage() -> Iterator[None]:
-    """What the client refuses before anything is sent was mistyped."""
+async def _touch(client: "Client", wish: Wish) -> "Decimal | None":
+    """The price that the order would meet now, for a person to reckon with; None: it cannot be had."""
+    from execsvc_client import ExecsvcError
+
     try:
-        yield
-    except (TypeError, ValueError) as mistake:
-        raise Stopped(BAD_USAGE, str(mistake)) from None
+        tickers = await client.tickers(wish.symbol)
+    except ExecsvcError:
+        return None
+    return next((each.ask_price if wish.side == "buy" else each.bid_price for each in tickers), None)
 
 
-async def _place(client: "Client", wish: _Wish, *, yes: bool) -> "Placed":
+async def _place(client: "Client", wish: Wish, *, wait: float, yes: bool) -> "Placed":
     """Ask leave where it is live, say the id, send, and wait for the truth as long as --wait says."""
     from execsvc_client import InDoubt, new_client_order_id
 
     await permit(client, yes=yes)
     intent = wish.options["client_order_id"] or new_client_order_id()
     note(f"client order id  {intent}")
-    options: OrderOptions = {**wish.options, "client_order_id": intent, "timeout": wish.wait}
-    by = time.monotonic() + wish.wait
-    with _as_usage():
+    options: OrderOptions = {**wish.options, "client_order_id": intent, "timeout": wait}
+    by = time.monotonic() + wait
+    with as_usage():
         result = await client.place(
             wish.symbol,
             wish.side,
             quantity=wish.quantity,
             limit_price=wish.limit_price,
-            market=wish.limit_price is None,
+            market=wish.market,
             **options,
         )
-    return await _resolved(result, by - time.monotonic()) if isinstance(result, InDoubt) else result
+    placed = await _resolved(result, by - time.monotonic()) if isinstance(result, InDoubt) else result
+    return await _taken(client, placed, by - time.monotonic()) if wish.takes else placed
 
 
-buy = _placing("buy", "Buy: at a limit, or what the market gives.")
-sell = _placing("sell", "Sell: at a limit, or what the market gives.")
+async def _taken(client: "Client", placed: "Placed", left: float) -> "Placed":
+    """An order that ends as soon as the exchange has it, with its end, as far as --wait lasts."""
+    if placed.order.is_terminal or left <= 0:
+        return placed
+    from execsvc_client import ExecsvcError
+
+    with suppress(TimeoutError, ExecsvcError):  # it is placed, whether or not its end can be told
+        return replace(placed, order=await client.wait_for_terminal(placed.order, left))
+    return placed
+
+
+_TYPES = """: at a limit, at the market, or by a trigger.
+
+    \b
+    execsvc {0} BTC/USD --qty 0.001 --limit 60000 --post-only
+    execsvc {0} BTC/USD --qty 0.001 --stop 55000 --limit 54900 --expire +1d
+    execsvc {0} BTC/USD --qty 0.001 --trail 1.5%
+    execsvc {0} BTC/USD --qty 0.001 --limit 60000 --close-stop 58000
+"""
+buy = verb(Typed, partial(_trade, side="buy"), f"Buy{_TYPES.format('buy')}    execsvc buy BTC/USD --notional 100\n")
+sell = verb(Typed, partial(_trade, side="sell"), f"Sell{_TYPES.format('sell')}")
 
 
 async def _resolved(doubt: "InDoubt[Awaitable[Placed]]", left: float) -> "Placed":
@@ -211,11 +197,13 @@ def list_orders(
     symbol: Annotated[str, typer.Option("--symbol", help="Only this pair.")] = "",
     only_open: Annotated[bool, typer.Option("--open", help="Only those that have not ended.")] = False,
     count: Annotated[int, typer.Option("--count", min=1, max=10_000, help="At most so many, newest first.")] = 50,
+    *,
+    whose: ToSee = Whose.OWN,
     account: Account = "",
     target: Target = "",
     output: Output = None,
 ) -> None:
-    """List your orders, newest first."""
+    """List orders, newest first: yours, or with --whose those of others too."""
     form = form_for(output)
 
     async def work(client: "Client") -> "list[Order]":
@@ -223,7 +211,8 @@ def list_orders(
 
         live = (OrderStatus.SUBMITTED, OrderStatus.IN_DOUBT, OrderStatus.PENDING, OrderStatus.OPEN)
         found: list[Order] = []
-        orders = client.orders(symbol, statuses=live if only_open else (), page_size=min(count, 1000))
+        statuses, page = live if only_open else (), min(count, 1000)
+        orders = client.orders(symbol, statuses=statuses, scope=whose.scope, page_size=page)
         async for each in orders:
             found.append(each)
             if len(found) == count:
@@ -232,7 +221,9 @@ def list_orders(
 
     found = talk(target, work, account=account)
     if form is Form.TABLE:
-        put_rows(_HEADS, map(_row, found))
+        others = whose is not Whose.OWN
+        heads = (*_HEADS, "caller") if others else _HEADS
+        put_rows(heads, ((*_row(each), each.caller) if others else _row(each) for each in found))
         return
     from execsvc_client.raw import to_json
 
@@ -253,7 +244,7 @@ _HEADS = ("client order id", "order id", "symbol", "side", "quantity", "price", 
 
 def _row(each: "Order") -> tuple[object, ...]:
     created = "" if each.create_time is None else each.create_time.strftime("%Y-%m-%d %H:%M:%S")
-    price = each.limit_price if each.limit_price is not None else each.type
+    price = type_words(each.wire.spec).removeprefix("at ")
     status = f"{each.status.name}{' (cancelling)' if each.cancel_requested and not each.is_terminal else ''}"
     return (
         *(each.client_order_id, each.order_id, each.symbol, each.side.name.lower()),
@@ -277,7 +268,7 @@ def put_order(found: "Order") -> None:
         (
             ("client order id", found.client_order_id),
             ("order id", found.order_id),
-            ("order", " ".join(part for part in _wish(found) if part)),
+            ("order", order_words(found)),
             (
                 "status",
                 found.status.name + (" (cancelling)" if found.cancel_requested and not found.is_terminal else ""),
@@ -286,15 +277,11 @@ def put_order(found: "Order") -> None:
             ("average price", found.average_price),
             ("cost", found.filled_cost if found.filled_quantity else None),
             ("fees", ", ".join(f"{fee.amount:f} {fee.asset}" for fee in found.fees)),
+            ("trigger now", found.current_trigger_price),
+            ("triggered", found.triggered or None),
+            ("child of", found.parent_order_id),
             ("ended because", "" if end is None else f"{end.reason}: {end.message}"),
             ("label", found.label),
             ("account", found.account),
         )
     )
-
-
-def _wish(found: "Order") -> tuple[str, ...]:
-    quantity = "" if found.quantity is None else f"{found.quantity:f}"
-    price = found.type if found.limit_price is None else f"at {found.limit_price:f}"
-    rests = found.time_in_force.name if found.time_in_force else ""
-    return (found.side.name.lower(), quantity, found.symbol, price, rests, "post-only" if found.post_only else "")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from decimal import Decimal
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
 from execsvc.cli.output import coloured, columns
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from execsvc_client import Client, TickerEvent, TickerUpdate
 
 REDRAW = 0.1  # seconds at least between two drawings
+AGEING = 1.0  # seconds at most between two drawings
 HEADS = ("symbol", "bid", "ask", "last", "24 h", "age", "state")
 
 
@@ -38,6 +40,21 @@ async def watch_until(client: "Client", symbols: Sequence[str], view: View, *, c
             seen += isinstance(event, TickerUpdate)
             if count and seen >= count:
                 return
+
+
+async def watch_on_screen(
+    client: "Client", symbols: Sequence[str], screen: "Screen", *, count: int, interval: float
+) -> None:
+    """The same, and prices grow old before the reader's eyes while nothing comes."""
+    import asyncio  # as late as possible: tab completion loads this file
+
+    try:
+        async with asyncio.TaskGroup() as both:
+            ageing = both.create_task(screen.grow_old())
+            await watch_until(client, symbols, screen, count=count, interval=interval)
+            ageing.cancel()
+    except BaseExceptionGroup as failed:
+        raise failed.exceptions[0] from None  # either ends the other: there is one
 
 
 class Lines:
@@ -76,13 +93,14 @@ def event_json(event: "TickerEvent") -> dict[str, Any] | None:
 
 
 class Screen:
-    """A table that is drawn over itself."""
+    """A table that is drawn over itself; no larger than the window, for what is outside of it cannot be drawn over."""
 
-    def __init__(self, out: TextIO, symbols: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, out: TextIO, clock: Callable[[], float] = time.monotonic) -> None:
         self._out = out
         self._clock = clock
-        self._wanted = len(symbols)
         self._rows: dict[str, tuple[TickerUpdate, float]] = {}
+        self._old: set[str] = set()  # whose price is of a connection that was lost
+        self._feed = ""
         self._not_live: frozenset[str] = frozenset()
         self._connected = False
         self._said = "connecting"
@@ -97,23 +115,35 @@ class Screen:
         match event:
             case TickerUpdate():
                 self._rows[event.ticker.symbol] = (event, now)
+                self._old.discard(event.ticker.symbol)
             case StateChanged():
-                self._not_live = frozenset(event.not_live)
+                self._feed, self._not_live = event.state.name, frozenset(event.not_live)
             case Connected():
                 self._connected, self._said = True, ""
+                self._feed, self._not_live, self._old = "", frozenset(), set(self._rows)
             case Disconnected():
-                self._connected, self._said = False, f"{event.error.message}; again in {event.retry_in:.1f} s"
+                self._connected, self._said = False, f"again in {event.retry_in:.1f} s: {event.error.message}"
             case _:
                 self._said = self._said if not self._connected else ""
         if now - self._drawn_at >= REDRAW or not isinstance(event, TickerUpdate):
-            self._drawn_at = now
             self._draw(now)
 
+    async def grow_old(self) -> None:
+        """Draw each second in which nothing came, for ever."""
+        import asyncio
+
+        while True:
+            await asyncio.sleep(AGEING)
+            if self._clock() - self._drawn_at >= AGEING:
+                self._draw(self._clock())
+
     def _draw(self, now: float) -> None:
-        rows = [self._row(update, now - at) for _, (update, at) in sorted(self._rows.items())]
-        lines = columns(HEADS, rows)
-        if self._said:
-            lines.append(coloured(self._said, "33", self._out))
+        self._drawn_at = now
+        size = get_terminal_size()
+        lines = self._lines(now, size.lines - 2)  # one for what is said, one for the cursor
+        lines = [line[: size.columns] for line in lines]
+        if said := self._said or ("" if len(lines) > 1 else "no price yet"):
+            lines.append(coloured(said[: size.columns], "33", self._out))
         up = f"\x1b[{self._drawn_lines}F" if self._drawn_lines else ""
         spare = max(0, self._drawn_lines - len(lines))
         text = "".join(f"{line}\x1b[K\n" for line in [*lines, *[""] * spare])
@@ -121,13 +151,24 @@ class Screen:
         self._out.flush()
         self._drawn_lines = len(lines) + spare
 
+    def _lines(self, now: float, most: int) -> list[str]:
+        rows = {symbol: self._row(update, now - at) for symbol, (update, at) in self._rows.items()}
+        for symbol in self._not_live - rows.keys():  # followed, and no price of it came yet
+            rows[symbol] = (symbol, *[None] * (len(HEADS) - 2), self._feed if self._connected else "DISCONNECTED")
+        lines = columns(HEADS, [rows[symbol] for symbol in sorted(rows)])
+        if len(lines) > most:
+            lines[most - 1 :] = [f"and {len(lines) - most + 1} more, for which the window is not tall enough"]
+        return lines
+
     def _row(self, update: "TickerUpdate", age: float) -> tuple[object, ...]:
         ticker = update.ticker
         state = update.state.name
         if not self._connected:
             state = "DISCONNECTED"
-        elif ticker.symbol in self._not_live:
+        elif ticker.symbol in self._not_live | self._old:
             state = "STALE" if state == "LIVE" else state
+        if ticker.polled and self._connected:
+            state += ", over REST"  # the stream is away: a look every other second
         return (
             *(ticker.symbol, ticker.bid_price, ticker.ask_price, ticker.last_price),
             *(_percent(ticker.last_price, ticker.change_24h), f"{age:.1f} s", state),

@@ -37,6 +37,7 @@ class Fail:
     message: str = "no"
     metadata: tuple = ()
     retry_after: float | None = None
+    bad: tuple = ()
 
     def trailers(self):
         found = [("grpc-retry-pushback-ms", "-1")]
@@ -48,6 +49,10 @@ class Fail:
         if self.retry_after is not None:
             details.append(error_details_pb2.RetryInfo())
             details[-1].retry_delay.FromMilliseconds(round(self.retry_after * 1000))
+        if self.bad:
+            details.append(error_details_pb2.BadRequest())
+            for field, description in self.bad:
+                details[-1].field_violations.add(field=field, description=description)
         status = status_pb2.Status(code=self.code.value[0], message=self.message)
         for detail in details:
             packed = Packed()
@@ -155,6 +160,19 @@ def make_order(client_order_id="c-1", status="OPEN", **more):
     order.spec.limit.limit_price = "60000.0"
     order.create_time.seconds = 1_700_000_000
     return order
+
+
+def ticks(*bids):
+    """A stream of tickers, one update a bid, that then stays open."""
+    first = market_data_service_pb2.SubscribeTickersResponse()
+    first.accepted.stream_id = "s-1"
+    messages = [first]
+    for bid in bids:
+        message = market_data_service_pb2.SubscribeTickersResponse()
+        message.meta.feed_state = 1
+        message.update.tickers.add(symbol="BTC/USD", bid_price=bid, ask_price="11", last_price="10", change_24h="1")
+        messages.append(message)
+    return [*messages, 30]
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def test_hints_speak_of_the_failed_command():
     invocation = Invocation("sell", "ETH/USD", None)
     assert Failure(exits.BAD_USAGE, None, "").hint(invocation) == "execsvc sell --help"
     rules = Failure(exits.BY_REASON["TICK_SIZE_VIOLATED"], None, "").hint(invocation)
-    assert rules == """execsvc call ListInstruments '{"symbols": ["ETH/USD"]}'"""
+    assert rules == "execsvc instruments ETH/USD"
     known = Failure(exits.OUTCOME_UNKNOWN, None, "", client_order_id="c-1")
     assert known.hint(invocation) == "execsvc order get c-1"
     assert Failure(exits.BAD_USAGE, None, "").hint(Invocation("", "", None)) == "execsvc --help"

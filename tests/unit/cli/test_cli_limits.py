@@ -2,7 +2,13 @@
 
 import grpc
 import pytest
-from execsvc_api.v1 import account_service_pb2, admin_service_pb2, limits_pb2, order_service_pb2
+from execsvc_api.v1 import (
+    account_service_pb2,
+    admin_service_pb2,
+    limits_pb2,
+    market_data_service_pb2,
+    order_service_pb2,
+)
 
 KEY = limits_pb2.COUNTER_KIND_REST_KEY
 PAIR = limits_pb2.COUNTER_KIND_ENGINE_PAIR
@@ -183,12 +189,23 @@ def test_plan_shows_the_order_as_it_would_go(execsvc, gateway):
         "would go now        yes",
         "max_order_notional  passed: it is so",
         "worth               60 USD, at 60000",
-        "fee                 not known: this gateway does not read fee rates yet",
+        "fee                 not known: the account's rates cannot be read now",
         "costs               1 of Kraken's points",
         "counter             117.00 of 125, 3 of 80 orders open",
         "wait                none",
     ]
     assert (0, "nothing was placed\n") == (said.code, said.err)
+
+
+def test_plan_tells_what_the_order_costs(execsvc, gateway):
+    """Resting and taking, in the fee's asset, with the rate; without a price the rate alone."""
+    found = preview()
+    found.fees.asset, found.fees.maker_rate, found.fees.taker_rate = "USD", "0.0025", "0.0040"
+    found.fees.maker_fee, found.fees.taker_fee = "0.15000", "0.24000"
+    gateway.script("PreviewOrder", found)
+    assert "fee                 0.15 USD (0.25 %) resting, 0.24 USD (0.4 %) taking" in planned(execsvc).out.splitlines()
+    found.fees.maker_fee = found.fees.taker_fee = ""
+    assert "fee                 0.25 % resting, 0.4 % taking" in planned(execsvc).out.splitlines()
 
 
 def test_plan_places_nothing_and_asks_nobody(execsvc, gateway):
@@ -214,6 +231,45 @@ def test_plan_of_a_market_order_has_no_price(execsvc, gateway):
     assert "order               buy 0.00100000 BTC/USD market" in said.out
     assert "worth               no price to reckon with" in said.out
     assert "market" == gateway.requests["PreviewOrder"][0].spec.WhichOneof("order_type")
+
+
+def touch():
+    found = market_data_service_pb2.GetTickersResponse()
+    found.tickers.add(symbol="BTC/USD", bid_price="50000.0", ask_price="50000.1")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("side", "size", "said"),
+    [
+        ("buy", ("--qty", "0.002"), "about 100.0002 USD, at the 50000.1 of just now"),
+        ("sell", ("--qty", "0.002"), "about 100 USD, at the 50000 of just now"),
+        ("buy", ("--notional", "100"), "100 USD, about 0.002 BTC at the 50000.1 of just now"),
+    ],
+)
+def test_plan_reckons_with_the_price_of_just_now_where_the_gateway_has_none(execsvc, gateway, side, size, said):
+    """For a person, and said to be no more than that: what the limits count is the gateway's figure."""
+    found = preview()
+    found.rounded_spec.market.SetInParent()
+    found.notional = found.reference_price = ""
+    if size[0] == "--qty":
+        found.rounded_spec.base_quantity = size[1]
+    else:
+        found.rounded_spec.quote_quantity = found.notional = size[1]
+    gateway.script("PreviewOrder", found)
+    gateway.script("GetTickers", touch())
+    assert f"worth               {said}" in execsvc(side, "BTC/USD", *size, "--plan").out.splitlines()
+
+
+def test_plan_leaves_out_the_fee_of_a_way_that_the_order_cannot_go(execsvc, gateway):
+    """A post-only order never takes, a market order never rests."""
+    found = preview()
+    found.fees.asset, found.fees.maker_rate, found.fees.taker_rate = "USD", "0.0025", "0.0040"
+    found.rounded_spec.limit.post_only = True
+    gateway.script("PreviewOrder", found)
+    assert "fee                 0.25 % resting" in planned(execsvc).out.splitlines()
+    found.rounded_spec.market.SetInParent()
+    assert "fee                 0.4 % taking" in planned(execsvc).out.splitlines()
 
 
 OFF = ("spec.limit.limit_price", "TICK_SIZE_VIOLATED", True)

@@ -1,4 +1,4 @@
-"""Looking: status, health, book, balances, version, watch; and what `call` makes of JSON."""
+"""Looking: status, health, book, balances, version; and what `call` makes of JSON."""
 
 import io
 import json
@@ -7,12 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import grpc
 import pytest
 from execsvc_api.v1 import account_service_pb2, admin_service_pb2, market_data_service_pb2, order_service_pb2
-from execsvc_client import Connected, Disconnected, ExecsvcError, Facts, StateChanged, TickerUpdate
-from execsvc_client._market import read_ticker
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from execsvc.cli.options import complete_symbol
-from execsvc.cli.watching import REDRAW, Screen
+from tests.unit.cli.conftest import ticks
 
 
 def venue(mode=1, feed=1, problems=()):
@@ -150,102 +148,6 @@ def test_symbols_complete_from_the_live_list(gateway, monkeypatch):
     assert complete_symbol("btc") == ["BTC/EUR", "BTC/USD"]
     monkeypatch.setenv("EXECSVC_TARGET", "127.0.0.1:1")
     assert complete_symbol("btc") == []
-
-
-# --- watch -----------------------------------------------------------------------------------------------------
-
-
-def ticks(*bids):
-    first = market_data_service_pb2.SubscribeTickersResponse()
-    first.accepted.stream_id = "s-1"
-    messages = [first]
-    for bid in bids:
-        message = market_data_service_pb2.SubscribeTickersResponse()
-        message.meta.feed_state = 1
-        message.update.tickers.add(symbol="BTC/USD", bid_price=bid, ask_price="11", last_price="10", change_24h="1")
-        messages.append(message)
-    return [*messages, 30]
-
-
-def test_watch_prints_one_object_an_event(execsvc, gateway):
-    """Piped, every event is a line with one key that says what it is."""
-    gateway.script("SubscribeTickers", ticks("9", "9.5"))
-    said = execsvc("watch", "BTC/USD", "--count", "2", "--interval", "0.5")
-    connected, first, second = said.lines
-    assert connected == {"connected": {"streamId": "s-1", "serverEpoch": ""}}
-    assert ("9", "9.5") == (first["ticker"]["bidPrice"], second["ticker"]["bidPrice"])
-    assert first["feedState"] == "FEED_STATE_LIVE"
-    assert gateway.requests["SubscribeTickers"][0].delivery.min_interval.ToMilliseconds() == 500
-
-
-def test_watch_as_one_json_value_needs_an_end(execsvc, gateway):
-    """-o json is one value: an array when --count ends it, a mistake when nothing does."""
-    gateway.script("SubscribeTickers", ticks("9"))
-    assert execsvc("watch", "BTC/USD", "-o", "json").code == 2
-    assert ["connected", "ticker"] == [
-        next(iter(each)) for each in execsvc("watch", "BTC/USD", "--count", "1", "-o", "json").json
-    ]
-
-
-def test_watch_of_an_unknown_pair_is_exit_2(execsvc, gateway, fail):
-    """What the stream cannot mend is told as any other failure, as a line."""
-    gateway.script("SubscribeTickers", fail(grpc.StatusCode.NOT_FOUND, "UNKNOWN_SYMBOL"))
-    said = execsvc("watch", "NOPE/USD")
-    assert (2, "UNKNOWN_SYMBOL") == (said.code, said.lines[0]["error"]["reason"])
-
-
-def test_watch_without_a_gateway_is_exit_4(execsvc):
-    """A gateway that never was there is a failure, not something to wait for."""
-    assert execsvc("watch", "BTC/USD", "--target", "127.0.0.1:1").code == 4
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def update(bid):
-    wire = ticks(bid)[1].update.tickers[0]
-    from execsvc_client import FeedState
-
-    return TickerUpdate(read_ticker(wire), FeedState.LIVE, False, 0, None)
-
-
-def test_screen_draws_over_itself(monkeypatch):
-    """The table is redrawn in place, not more often than an eye can follow, and shows age, change and state."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    now = [100.0]
-    screen = Screen(Terminal(), ["BTC/USD"], lambda: now[0])
-    screen.show(Connected("s", "e"))
-    screen._out.truncate(0)
-    now[0] += 1
-    screen.show(update("9"))
-    drawn = screen._out.getvalue()
-    assert drawn.lstrip("\0").startswith("\x1b[1F")
-    assert "BTC/USD    9   11    10  +11.11 %  0.0 s  LIVE\x1b[K\n" in drawn
-    length = len(screen._out.getvalue())
-    now[0] += REDRAW / 2
-    screen.show(update("8"))
-    assert length == len(screen._out.getvalue())
-    now[0] += REDRAW
-    screen.show(update("7"))
-    assert len(screen._out.getvalue()) > length
-
-
-def test_screen_says_when_prices_are_old(monkeypatch):
-    """A stale symbol and a lost stream show in the row and below it."""
-    monkeypatch.setenv("NO_COLOR", "1")
-    from execsvc_client import FeedState
-
-    screen = Screen(Terminal(), ["BTC/USD"], lambda: 0.0)
-    screen.show(Connected("s", "e"))
-    screen.show(update("9"))
-    screen.show(StateChanged(FeedState.STALE, ("BTC/USD",)))
-    assert "STALE" in screen._out.getvalue()
-    error = ExecsvcError(Facts(grpc.StatusCode.UNAVAILABLE, "Socket closed"))
-    screen.show(Disconnected(error, 0.25))
-    assert "DISCONNECTED" in screen._out.getvalue()
-    assert "Socket closed; again in 0.2 s" in screen._out.getvalue()
 
 
 # --- call ------------------------------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ def message(token="", feed=1, **event):
     return made
 
 
-def accepted(token=""):
-    made = message(token)
+def accepted(token="", feed=1):
+    made = message(token, feed)
     made.accepted.stream_id = "s-1"
     return made
 
@@ -46,8 +46,8 @@ def beat(token, feed):
     return made
 
 
-def changed(token, client_order_id="c-1", status="OPEN"):
-    return message(token, order=make_order(client_order_id, status))
+def changed(token, client_order_id="c-1", status="OPEN", feed=1):
+    return message(token, feed, order=make_order(client_order_id, status))
 
 
 def filled(token, fill_id="T-1"):
@@ -71,8 +71,8 @@ def test_each_event_is_a_line(execsvc, gateway):
         [accepted(), snapshot("t-1", make_order("old")), beat("t-1", 1), filled("t-2"), changed("t-3"), 30],
     )
     said = execsvc("tail", "--count", "2")
-    assert ["connected", "snapshot", "stateChanged", "fill", "order"] == kinds(said)
-    connected, held, _, fill, order = said.lines
+    assert ["connected", "stateChanged", "snapshot", "fill", "order"] == kinds(said)
+    connected, _, held, fill, order = said.lines
     assert {"streamId": "s-1", "serverEpoch": "", "resumed": False} == connected["connected"]
     assert ("old", True) == (held["snapshot"]["orders"][0]["clientOrderId"], held["snapshot"]["complete"])
     assert ("T-1", "t-2") == (fill["fill"]["fillId"], fill["resumeToken"])
@@ -83,37 +83,43 @@ def test_each_event_is_a_line(execsvc, gateway):
     )
 
 
-def test_a_line_has_the_state_of_the_feed_that_was_told_last(execsvc, gateway):
-    """Unspecified until it is told on this connection, then what the last heartbeat said."""
+def test_a_line_has_the_state_of_the_feed_that_its_message_tells(execsvc, gateway):
+    """Whatever the last heartbeat said; and each change is a line of its own, before what came in it."""
     gateway.script(
         "SubscribeOrders",
-        [accepted(), changed("t-1"), beat("t-1", 2), changed("t-2"), beat("t-2", 3), changed("t-3"), 30],
+        [accepted(), changed("t-1"), beat("t-1", 2), changed("t-2", feed=2), changed("t-3", feed=3), 30],
     )
     said = execsvc("tail", "--count", "3")
-    assert ["UNSPECIFIED", "STALE", "RESYNCING"] == [
-        line["feedState"].removeprefix("FEED_STATE_") for line in said.lines if "order" in line
+    assert [
+        *("connected", "stateChanged LIVE", "order LIVE", "stateChanged STALE", "order STALE"),
+        *("stateChanged RESYNCING", "order RESYNCING"),
+    ] == [
+        f"{kind} {line.get('feedState', line[kind].get('feedState', '')).removeprefix('FEED_STATE_')}".strip()
+        for line in said.lines
+        for kind in [next(iter(line))]
     ]
-    assert "FEED_STATE_STALE" == said.lines[2]["stateChanged"]["feedState"]
 
 
-def test_a_new_connection_knows_no_state_yet(execsvc, gateway, fail):
+def test_a_new_connection_tells_the_state_anew(execsvc, gateway, fail):
     """What the lost one said of the feed is not said of lines that come after it."""
     gateway.script(
         "SubscribeOrders",
-        [accepted(), snapshot("t-0"), beat("t-0", 1), changed("t-1"), fail(grpc.StatusCode.UNAVAILABLE)],
-        [accepted(), changed("t-2"), 30],
+        [accepted(), snapshot("t-0"), changed("t-1"), fail(grpc.StatusCode.UNAVAILABLE)],
+        [accepted(feed=2), changed("t-2", feed=2), 30],
     )
-    assert ["FEED_STATE_LIVE", "FEED_STATE_UNSPECIFIED"] == [
-        line["feedState"] for line in execsvc("tail", "--count", "2").lines if "order" in line
+    said = execsvc("tail", "--count", "2")
+    assert ["FEED_STATE_LIVE", "FEED_STATE_STALE"] == [line["feedState"] for line in said.lines if "order" in line]
+    assert ["FEED_STATE_LIVE", "FEED_STATE_STALE"] == [
+        line["stateChanged"]["feedState"] for line in said.lines if "stateChanged" in line
     ]
 
 
 def test_what_is_followed_is_as_it_was_typed(execsvc, gateway):
     """Pairs in any spelling, everybody's orders, the account and the token reach the gateway unchanged."""
     gateway.script("SubscribeOrders", [accepted(), changed("t-9"), 30])
-    execsvc("tail", "xbtusd", "ETH/USD", "--all-callers", "--since", "t-8", "--account", "main", "--count", "1")
+    execsvc("tail", "xbtusd", "ETH/USD", "--whose", "account", "--since", "t-8", "--account", "main", "--count", "1")
     (request,) = gateway.requests["SubscribeOrders"]
-    assert (["xbtusd", "ETH/USD"], order_service_pb2.ORDER_SCOPE_ALL_CALLERS, "t-8", "main") == (
+    assert (["xbtusd", "ETH/USD"], order_service_pb2.ORDER_SCOPE_ACCOUNT, "t-8", "main") == (
         list(request.symbols),
         request.scope,
         request.resume_token,
@@ -141,19 +147,22 @@ def test_a_lost_gateway_is_waited_for_and_nothing_is_missed(execsvc, gateway, fa
         [accepted("t-2"), changed("t-3", status="FILLED"), 30],
     )
     said = execsvc("tail", "--count", "2")
-    assert ["connected", "snapshot", "order", "disconnected", "connected", "order"] == kinds(said)
+    assert [
+        *("connected", "stateChanged", "snapshot", "order", "disconnected"),
+        *("connected", "stateChanged", "order"),
+    ] == kinds(said)
     assert "t-2" == gateway.requests["SubscribeOrders"][1].resume_token
     assert ("SHUTTING_DOWN", True) == (
-        said.lines[3]["disconnected"]["reason"],
-        said.lines[4]["connected"]["resumed"],
+        said.lines[4]["disconnected"]["reason"],
+        said.lines[5]["connected"]["resumed"],
     )
 
 
 def test_the_end_says_how_to_go_on(execsvc, gateway):
     """The command behind the last event shown is on stderr, with what was followed."""
     gateway.script("SubscribeOrders", [accepted(), snapshot("t-0"), changed("t-1"), changed("t 2"), 30])
-    said = execsvc("tail", "BTC/USD", "--all-callers", "--account", "main", "--count", "2")
-    assert "resume with: execsvc tail --since 't 2' BTC/USD --all-callers --account main\n" == said.err
+    said = execsvc("tail", "BTC/USD", "--whose", "all-callers", "--account", "main", "--count", "2")
+    assert "resume with: execsvc tail --since 't 2' BTC/USD --whose all-callers --account main\n" == said.err
 
 
 def test_a_failure_on_the_way_says_how_to_go_on(execsvc, gateway, fail):
@@ -197,10 +206,13 @@ def test_a_token_that_expires_on_the_way_is_told_and_a_snapshot_follows(execsvc,
         [accepted(), snapshot("n-1"), changed("n-2"), 30],
     )
     said = execsvc("tail", "--since", "t-0", "--count", "2")
-    assert ["connected", "order", "disconnected", "disconnected", "connected", "snapshot", "order"] == kinds(said)
+    assert [
+        *("connected", "stateChanged", "order", "disconnected", "disconnected"),
+        *("connected", "stateChanged", "snapshot", "order"),
+    ] == kinds(said)
     assert ("RESUME_TOKEN_EXPIRED", False) == (
-        said.lines[3]["disconnected"]["reason"],
-        said.lines[4]["connected"]["resumed"],
+        said.lines[4]["disconnected"]["reason"],
+        said.lines[5]["connected"]["resumed"],
     )
     assert "--since n-2\n" in said.err
 
@@ -210,7 +222,7 @@ def test_as_one_json_value_it_needs_an_end(execsvc, gateway):
     gateway.script("SubscribeOrders", [accepted(), snapshot("t-0"), changed("t-1"), 30])
     assert 2 == execsvc("tail", "-o", "json").code
     said = execsvc("tail", "--count", "1", "-o", "json")
-    assert ["connected", "snapshot", "order"] == [next(iter(each)) for each in said.json]
+    assert ["connected", "stateChanged", "snapshot", "order"] == [next(iter(each)) for each in said.json]
     assert "resume with: execsvc tail --since t-1\n" == said.err
 
 
@@ -232,8 +244,10 @@ def test_an_unknown_pair_is_exit_2(execsvc, gateway, fail):
 
 
 def test_without_a_gateway_it_is_exit_4(execsvc):
-    """A gateway that never was there is a failure, not something to wait for."""
+    """A gateway that never was there is a failure, not something to wait for, and no table."""
     assert 4 == execsvc("tail", "--target", "127.0.0.1:1").code
+    said = execsvc("tail", "--target", "127.0.0.1:1", "-o", "table")
+    assert (4, "") == (said.code, said.out)
 
 
 @pytest.mark.process
@@ -247,7 +261,9 @@ def test_ctrl_c_says_how_to_go_on(gateway):
         text=True,
         env={**os.environ, "EXECSVC_TARGET": gateway.target},
     )
-    assert ["connected", "snapshot", "order"] == [process.stdout.readline().split('"')[1] for _ in range(3)]
+    assert ["connected", "stateChanged", "snapshot", "order"] == [
+        process.stdout.readline().split('"')[1] for _ in range(4)
+    ]
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=20)
     assert (130, "", "resume with: execsvc tail --since t-1\n") == (process.returncode, out, err)
@@ -310,13 +326,13 @@ class Shown:
         self.now = 100.0
         self._out = Terminal()
         self._log = Log(self._out, clock=lambda: self.now, **options)
-        self.head = self.after()[0]
+        self.head, _ = self.after(Connected("s", "e"))
 
     def after(self, *events):
         start = len(self._out.getvalue())
         for event in events:
             self._log.show(event)
-        return self._out.getvalue()[start if events else 0 :].splitlines()
+        return self._out.getvalue()[start:].splitlines()
 
 
 @pytest.fixture
@@ -373,7 +389,7 @@ def test_an_order_without_an_id_of_ours_goes_by_krakens(shown):
 
 
 def test_everybodys_orders_say_whose(monkeypatch):
-    """With --all-callers the last column is the caller."""
+    """With --whose the last column is the caller."""
     monkeypatch.setenv("NO_COLOR", "1")
     shown = Shown(with_callers=True)
     (line,) = shown.after(order_update())
