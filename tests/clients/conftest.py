@@ -1,4 +1,4 @@
-"""Fixtures of the client tests: the quickstarts, built once, and a real gateway in a process of its own."""
+"""Fixtures of the client tests: the examples, built once, and a real gateway in a process of its own."""
 
 import os
 import signal
@@ -32,13 +32,29 @@ def typescript_quickstart(typescript: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def go_quickstart(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    return [str(toolchains.build_go(tmp_path_factory.mktemp("clients")))]
+    return [str(toolchains.build_go(tmp_path_factory.mktemp("clients"), "quickstart"))]
+
+
+@pytest.fixture(scope="session")
+def typescript_follow(typescript: Path) -> list[str]:
+    return ["node", str(typescript / "dist" / "examples" / "follow.js")]
+
+
+@pytest.fixture(scope="session")
+def go_follow(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    return [str(toolchains.build_go(tmp_path_factory.mktemp("clients"), "follow"))]
 
 
 @pytest.fixture(params=["typescript", "go"])
 def quickstart(request: pytest.FixtureRequest) -> list[str]:
     """Command of the quickstart, in each language."""
     return request.getfixturevalue(f"{request.param}_quickstart")
+
+
+@pytest.fixture(params=["typescript", "go"])
+def follow(request: pytest.FixtureRequest) -> list[str]:
+    """Command of the example that follows streams, in each language."""
+    return request.getfixturevalue(f"{request.param}_follow")
 
 
 @pytest.fixture

@@ -72,17 +72,17 @@ def build_typescript(scratch: Path) -> Path:
     return home
 
 
-def build_go(scratch: Path) -> Path:
-    """Compile the Go quickstart; gives the program."""
+def build_go(scratch: Path, example: str) -> Path:
+    """Compile one of the Go examples; gives the program."""
     demand("go")
-    program = scratch / "quickstart"
-    call("go", "build", "-o", program, "./examples/quickstart", cwd=gen_clients.GO)
+    program = scratch / example
+    call("go", "build", "-o", program, f"./examples/{example}", cwd=gen_clients.GO)
     return program
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a quickstart: what it printed, line by line, what it complained about, and its exit code."""
+    """One run of an example: what it printed, line by line, what it complained about, and its exit code."""
 
     steps: list[dict[str, Any]]
     stderr: str
@@ -99,7 +99,7 @@ class Run:
 
 
 async def run(command: list[str], target: str, *arguments: str) -> Run:
-    """Run a quickstart against a gateway, with nothing of ours in its environment but the address."""
+    """Run an example against a gateway, with nothing of ours in its environment but the address."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EXECSVC_", "KRAKEN_"))}
     process = await asyncio.create_subprocess_exec(
         *command,

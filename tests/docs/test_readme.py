@@ -80,9 +80,10 @@ def test_watch_shows_a_moving_ticker(dev):
 
 @pytest.mark.process
 def test_tail_begins_with_the_open_orders_and_ends_with_how_to_go_on(dev):
-    """Piped, it writes JSON lines; Ctrl-C says the command that goes on from there."""
+    """Piped, it writes JSON lines, the feed's state first; Ctrl-C says the command that goes on from there."""
     done = typed("timeout -s INT 4 execsvc tail", dev[0])
-    assert ["connected", "snapshot"] == [line.split('"')[1] for line in done.stdout.splitlines()[:2]], done.stderr
+    first = [line.split('"')[1] for line in done.stdout.splitlines()[:3]]
+    assert ["connected", "stateChanged", "snapshot"] == first, done.stderr
     assert re.fullmatch(r"resume with: execsvc tail --since \S+\n", done.stderr)
 
 

@@ -106,20 +106,24 @@ class Account:
             self.repeats += 1
 
 
-def findings(rows, orders, entries, *, before=frozenset()):
+def findings(rows, orders, entries, *, before=frozenset(), by_hand=frozenset()):
     """Every way in which the notebook differs from /orders and the entries of /ledger.
 
-    `before`: ids of trades that were over when the reader took its picture, and are in it.
+    `before`: ids of trades that were over when the reader took its picture, and are in it. `by_hand`: ids of orders that were
+    not placed through the gateway; one that came and went without a fill while nobody followed the exchange leaves no trace.
     """
     account = Account(rows)
     held = {each.last.get("order_id", ""): name for name, each in account.orders.items()}
     found = list(account.flaws)
     for order in orders:
         name = held.pop(order["order_id"], None)
+        if name is None and order["order_id"] in by_hand and order["status"] == "canceled" and not order["trades"]:
+            continue
         if name is None:
             found.append(f"{order['order_id']} is at the exchange and was never told")
         else:
             found += [f"{name}: {flaw}" for flaw in _differs(account, name, order, before)]
+            found += _misnamed(name, account.orders[name].last, by_hand)
     found += [f"{name}: the exchange has no {order_id}" for order_id, name in held.items() if order_id]
     for name, each in account.orders.items():
         if each.owed is not None:
@@ -131,23 +135,35 @@ def findings(rows, orders, entries, *, before=frozenset()):
 
 def _differs(account, name, order, before):
     held = account.orders[name]
+    spec = held.last["spec"]
     told = {
         "status": held.last["status"],
+        "quantity": Decimal(spec["base_quantity"]),
+        "price": Decimal(spec["limit"]["limit_price"]),
         "filled": Decimal(held.last["filled_quantity"]),
         "cost": Decimal(held.last["filled_cost"]),
         "fees": _fees(held.last),
         "fills": sorted(held.fills),
-        "cl_ord_id": held.last.get("venue_client_id"),
+        "cl_ord_id": held.last.get("venue_client_id", ""),
     }
     there = {
         "status": AT_THE_EXCHANGE[order["status"]],
+        "quantity": Decimal(order["volume"]),
+        "price": Decimal(order["price"]),
         "filled": Decimal(order["vol_exec"]),
         "cost": Decimal(order["cost"]),
         "fees": {"USD": Decimal(order["fee"])} if Decimal(order["fee"]) else {},
         "fills": sorted(set(order["trades"]) - before),
-        "cl_ord_id": order["cl_ord_id"],
+        "cl_ord_id": order["cl_ord_id"] or "",
     }
     return [f"{what} told {told[what]}, there {there[what]}" for what in told if told[what] != there[what]]
+
+
+def _misnamed(name, order, by_hand):
+    """An order placed by hand has no caller and is called after Kraken's id; every other has one and is not."""
+    told = (not order.get("caller"), name == f"ext-{order['order_id']}")
+    outside = order["order_id"] in by_hand
+    return [] if told == (outside, outside) else [f"{name} is told as of caller {order.get('caller')!r}"]
 
 
 def _fees(message):

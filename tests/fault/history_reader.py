@@ -1,4 +1,4 @@
-"""A reader of orders as a process of its own, to be killed: it writes down what it is told and goes on from its last token.
+"""A reader of all orders as a process of its own, to be killed: it notes what it is told and goes on from its last token.
 
 Every event is one line of JSON with the token that came with it, written at once, so a kill -9 tears a line at most. A new
 life may go some lines back, as one does that kept its token less often than its books. `Reader` is a test's side, `main` the
@@ -19,7 +19,7 @@ from pathlib import Path
 import grpc
 from execsvc_api.v1 import order_service_pb2 as wire
 from execsvc_api.v1 import order_service_pb2_grpc as stubs
-from execsvc_client import Client, FillUpdate, OpenOrders, OrderUpdate
+from execsvc_client import Client, FillUpdate, OpenOrders, OrderScope, OrderUpdate
 from google.protobuf.json_format import MessageToDict
 
 from tests.fault.lives import CHANNEL
@@ -121,7 +121,8 @@ def read_raw(target, notebook):
         subscribe = stubs.OrderServiceStub(channel).SubscribeOrders
         while True:
             try:
-                for message in subscribe(wire.SubscribeOrdersRequest(resume_token=notebook.token), wait_for_ready=True):
+                request = wire.SubscribeOrdersRequest(resume_token=notebook.token, scope=wire.ORDER_SCOPE_ACCOUNT)
+                for message in subscribe(request, wait_for_ready=True):
                     _note_raw(notebook, message)
             except grpc.RpcError as failure:
                 if failure.code() is not grpc.StatusCode.UNAVAILABLE:
@@ -146,7 +147,7 @@ async def read_client(target, notebook):
     """Our own client, which opens the stream again by itself."""
     async with (
         Client(target, channel=grpc.aio.insecure_channel(target, CHANNEL)) as client,
-        aclosing(client.orders_stream(resume_token=notebook.token)) as events,
+        aclosing(client.orders_stream(resume_token=notebook.token, scope=OrderScope.ACCOUNT)) as events,
     ):
         async for event in events:
             match event:

@@ -106,9 +106,9 @@ class Stand:
         for name, watch in self.watches.items():
             wait(lambda watch=watch: watch.live and watch.beat_since(began), seconds, f"{name} is LIVE: {watch.ended}")
 
-    def trade(self, side):
-        """A stranger trades: every public channel of the pair has news."""
-        self.exchange.ask("POST", "/market", {"symbol": BTC, "take": {"side": side, "qty": "0.01"}})
+    def trade(self, side, symbol=BTC, quantity="0.01"):
+        """A stranger trades: every public channel of the pair has news; the ticker only where the best price moves."""
+        self.exchange.ask("POST", "/market", {"symbol": symbol, "take": {"side": side, "qty": quantity}})
 
     def tokens(self):
         """How many tokens were asked for: one for every private line that is dialled after one was used."""

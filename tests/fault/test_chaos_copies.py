@@ -14,7 +14,8 @@ from tests.support.toxics import Dose, Down, Duplicate
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
 ORDERS = 6
-PATIENCE_S = 12.0
+PATIENCE_S = 20.0
+ENTRY_S = 10.0  # the last of them waits for the looks at all before it, on a busy machine
 
 
 async def copied(home, *, with_stream):
@@ -25,7 +26,7 @@ async def copied(home, *, with_stream):
         if not with_stream:
             desk.links["ws"].add(Dose(Down()))
         armed = desk.rest.add(Dose(Duplicate("/AddOrder", "second")))
-        wishes = [wish(number, fills=number % 2 == 0) for number in range(1, ORDERS + 1)]
+        wishes = [wish(number, fills=number % 2 == 0, entry_s=ENTRY_S) for number in range(1, ORDERS + 1)]
         verdicts = await asyncio.gather(*(desk.insist(each, PATIENCE_S) for each in wishes))
         desk.rest.remove(armed)
         after = await desk.insist(wish(ORDERS + 1, fills=True), PATIENCE_S)

@@ -64,6 +64,8 @@ async def play(desk, cell):
             await seen(desk, cell)
         armed = [desk.links[link].add(dose) for link, dose in cell.doses]
         if cell.is_hung_up_on:
+            # Where the connection is the last cell's, about to end, the next one would never come to be struck.
+            await until(lambda: any(each.strikes for each in armed), MET_WITHIN_S)
             desk.links["ws_line"].add(Dose(Down()))  # the exchange hangs up, and the gateway hears of it late
         if not callers or cell.link == "caller":
             callers.append(place(desk, cell))

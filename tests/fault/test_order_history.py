@@ -1,5 +1,7 @@
 """A reader of orders that is killed and comes back with its token holds, in the end, exactly what the exchange's books say.
 
+Callers trade through the gateway, and a person beside it with a key of its own, who amends theirs too (history_hand.py).
+
 HISTORY_SECONDS says how long the storm rages (25), HISTORY_SEED which sequence comes (1). The readers are processes
 (history_reader.py): one on the bare stub, one on our own client. What they hold is judged by history_judge.py, which is put
 to the test itself with notebooks that were spoilt on purpose.
@@ -9,10 +11,12 @@ import os
 import time
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
 from tests.fault.callers import client_of, place
+from tests.fault.history_hand import Person
 from tests.fault.history_judge import Account, findings
 from tests.fault.history_reader import KINDS, Reader
 from tests.fault.history_storm import SMALLEST, STILL, Storm, Traders, take
@@ -33,9 +37,11 @@ class Books:
     orders: list
     entries: list
     trades_before: frozenset = frozenset()
+    by_hand: frozenset = frozenset()
+    amended: frozenset = frozenset()
 
     def findings(self, rows):
-        return findings(rows, self.orders, self.entries, before=self.trades_before)
+        return findings(rows, self.orders, self.entries, before=self.trades_before, by_hand=self.by_hand)
 
 
 @dataclass
@@ -59,15 +65,16 @@ def some_before(gateway, exchange):
     return frozenset(trade for order in exchange.orders() for trade in order["trades"])
 
 
-def books_of(exchange, over, trades_before):
+def books_of(exchange, over, trades_before, hand):
     orders = [order for order in exchange.orders() if order["order_id"] not in over]
-    return Books(orders, exchange.ask("GET", "/ledger")["entries"], trades_before)
+    entries = exchange.ask("GET", "/ledger")["entries"]
+    return Books(orders, entries, trades_before, frozenset(hand.placed), frozenset(hand.amended))
 
 
-def heard_all(reader, exchange, over, trades_before):
+def heard_all(reader, books):
     """Until a notebook and the books agree, or it has had time enough to hear of everything."""
     until = time.monotonic() + SETTLE_S
-    while books_of(exchange, over, trades_before).findings(reader.rows) and time.monotonic() < until:
+    while books().findings(reader.rows) and time.monotonic() < until:
         time.sleep(0.2)
 
 
@@ -84,14 +91,17 @@ def run(tmp_path_factory, nursery):
         for reader in readers:
             reader.start()
             wait(reader.has_snapshot, 20.0, f"the picture of the {reader.kind} reader")
-        traders, storm = Traders(gateway, exchange, SEED), Storm(gateway, exchange, readers, SEED)
+        traders, person = Traders(gateway, exchange, SEED), Person(gateway, exchange, SEED)
+        storm = Storm(gateway, exchange, readers, SEED)
         storm.rage(SECONDS)
+        person.stop()
         traders.stop(*BEFORE)
+        books = partial(books_of, exchange, over, trades_before, person.hand)
         for reader in readers:
-            heard_all(reader, exchange, over, trades_before)
+            heard_all(reader, books)
             reader.kill()
-        notebooks, books = {reader.kind: reader.rows for reader in readers}, books_of(exchange, over, trades_before)
-        return Run(notebooks, books, traders.answers, traders.undecided, storm.blows, gateway.story)
+        notebooks = {reader.kind: reader.rows for reader in readers}
+        return Run(notebooks, books(), traders.answers, traders.undecided, storm.blows, gateway.story)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -126,6 +136,14 @@ def test_the_storm_was_one(run, tell):
     tell(f"  {told.ahead} pictures of orders held fills that were told only after them")
     assert all(run.blows[kind] > 0 for kind in ("gateway", "line", "reader", "gateway and readers"))
     assert {"FILLED", "CANCELLED"} <= ends
+    by_hand = [each.last for each in told.orders.values() if each.last.get("order_id") in run.books.by_hand]
+    amended = [each.last for each in told.orders.values() if each.last.get("order_id") in run.books.amended]
+    tell(
+        f"  {len(by_hand)} of {len(run.books.by_hand)} orders placed by hand were told of; {len(amended)} were amended so"
+    )
+    assert {"FILLED", "CANCELLED"} <= {each["status"].removeprefix("ORDER_STATUS_") for each in by_hand}
+    assert any(not fill.get("caller") for fill in told.fills.values())
+    assert {True, False} == {"caller" in each for each in amended}
     assert any(len(held.fills) > 1 for held in told.orders.values())
     assert min(repeats.values()) > 0
 
@@ -136,9 +154,11 @@ def test_the_storm_was_one(run, tell):
 def order_row(version, status, filled="0", cost="0", fee="0", name="a"):
     order = {
         "client_order_id": name,
+        "caller": "local",
         "order_id": "O-1" if version > 1 else "",
         "venue_client_id": "v-1",
         "status": f"ORDER_STATUS_{status}",
+        "spec": {"base_quantity": "0.5", "limit": {"limit_price": "200"}},
         "filled_quantity": filled,
         "filled_cost": cost,
         "fees": [{"asset": "USD", "amount": fee}],
@@ -169,6 +189,7 @@ def good():
         order_row(3, "FILLED", "0.5", "100", "0.4"),
     ]
     order = {"order_id": "O-1", "cl_ord_id": "v-1", "status": "closed", "vol_exec": "0.50000000", "trades": ["T-1"]}
+    order |= {"volume": "0.50000000", "price": "200.0"}
     entry = {"refid": "T-1", "type": "trade"}
     entries = [
         entry | {"asset": "XXBT", "amount": "0.5000000000", "fee": "0"},
@@ -191,6 +212,8 @@ SPOILT = {
     "the picture comes again": lambda rows, _books: rows.append(rows[1]),
     "the token was lost": lambda rows, _books: rows[5].update(resumed=False),
     "the end differs": lambda _rows, books: books.orders[0].update(status="canceled"),
+    "an amend of the quantity was missed": lambda _rows, books: books.orders[0].update(volume="0.6"),
+    "an amend of the price was missed": lambda _rows, books: books.orders[0].update(price="200.1"),
     "the filled quantity differs": lambda _rows, books: books.orders[0].update(vol_exec="0.4"),
     "the cost differs": lambda _rows, books: books.orders[0].update(cost="99.9"),
     "the fees differ": lambda _rows, books: books.orders[0].update(fee="0.41"),
@@ -198,6 +221,12 @@ SPOILT = {
     "the ledger has another fee": lambda _rows, books: books.entries[1].update(fee="0.39"),
     "the ledger lacks it": lambda _rows, books: books.entries.clear(),
     "its id is another's": lambda _rows, books: books.orders[0].update(cl_ord_id="v-2"),
+    "its caller is left out": lambda rows, _books: [row["order"].pop("caller") for row in rows if "order" in row],
+    "it was placed by hand": lambda _rows, books: setattr(books, "by_hand", frozenset({"O-1"})),
+    "one by hand that was filled is missing": lambda _rows, books: (
+        books.orders.append(books.orders[0] | {"order_id": "O-2"}),
+        setattr(books, "by_hand", frozenset({"O-2"})),
+    ),
     "one is left in doubt": lambda rows, _books: rows.append(order_row(1, "IN_DOUBT", name="b")),
 }
 
