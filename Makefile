@@ -125,7 +125,10 @@ paper: $(DEV) ## the paper exchange alone, for any Kraken client [ARGS="--port 0
 bench: $(DEV) ## measure, and write benchmarks/results
 	@$(BIN)/python benchmarks/startup.py
 	@$(BIN)/python benchmarks/place.py
+	@$(BIN)/python benchmarks/tracing.py
 	@$(BIN)/python benchmarks/nonces.py
+	@$(BIN)/python benchmarks/books.py
+	@$(BIN)/python benchmarks/fanout.py
 	@$(BIN)/python benchmarks/readers.py
 
 docs: $(DEV) ## reference pages that are made from the code

@@ -10,18 +10,18 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
 ROOT = Path(__file__).resolve().parent.parent
-PEERS = ("krakenex", "ccxt async")
+KRAKENEX, SDK, CCXT = PEERS = ("krakenex", "python-kraken-sdk async", "ccxt async")
 PEER_LEVELS = (1, 32)  # calls in flight
 SECONDS = 1.2  # of a measured stretch
 SLOW_LEVEL, SLOW = 64, "delay=20ms&jitter=3ms"  # G3: a round trip as over a network, requests overtaking each other
-INSTALL_S = 60  # installing them may take so long, else they are left out
+INSTALL_S = 180  # installing them may take so long, else they are left out
 SECRET = "YmVuY2htYXJrcyBvbmx5"  # noqa: S105  the stub checks no signature
 
 Outcome = dict[str, Any]
@@ -47,7 +47,7 @@ def difference(after: Outcome, before: Outcome) -> Outcome:
 
 def main(name: str, url: str) -> None:
     """Another client placing straight at the exchange, in this process; outcomes as one line of JSON."""
-    measure = {PEERS[0]: _krakenex, PEERS[1]: _ccxt}[name](url)
+    measure = {KRAKENEX: _krakenex, SDK: _sdk, CCXT: _ccxt}[name](url)
     stretch(measure, url, PEER_LEVELS[-1], 0.2)
     told = {str(level): stretch(measure, url, level, SECONDS) for level in PEER_LEVELS}
     set_stub(url, SLOW)
@@ -99,9 +99,33 @@ def _ccxt(url: str) -> Measure:
     client.urls["api"] = dict.fromkeys(client.urls["api"], url)
     loop.run_until_complete(client.load_markets())
 
+    async def place() -> None:
+        await client.create_order("BTC/USD", "limit", "buy", 0.001, 27500.0)
+
+    return _measure(loop, place)
+
+
+def _sdk(url: str) -> Measure:
+    from kraken.spot import SpotAsyncClient
+
+    loop = asyncio.new_event_loop()
+    order = {"pair": "XBTUSD", "type": "buy", "ordertype": "limit", "price": "27500.0", "volume": "0.001"}
+
+    async def made() -> Any:
+        return SpotAsyncClient(key="BENCH-SDK", secret=SECRET, url=url)
+
+    client = loop.run_until_complete(made())
+
+    async def place() -> None:
+        await client.request("POST", "/0/private/AddOrder", params=dict(order))
+
+    return _measure(loop, place)
+
+
+def _measure(loop: asyncio.AbstractEventLoop, place: Callable[[], Awaitable[None]]) -> Measure:
     async def caller(until: float, took: list[float]) -> None:
         while (began := time.perf_counter()) < until:
-            await client.create_order("BTC/USD", "limit", "buy", 0.001, 27500.0)
+            await place()
             took.append(time.perf_counter() - began)
 
     async def together(level: int, seconds: float) -> tuple[list[float], int]:
@@ -114,7 +138,7 @@ def _ccxt(url: str) -> Measure:
 
 
 def python() -> str:
-    """A Python that has the peers, made at the first run and kept; empty when that does not work in a minute."""
+    """A Python that has the peers, made at the first run and kept; empty when that does not work in time."""
     pinned = ROOT / "requirements" / "peers.txt"
     folder = ROOT / ".scratch" / f"peers-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
     binary, made = str(folder / "bin" / "python"), folder / "made"

@@ -1,34 +1,35 @@
-"""The order path against a stub exchange: G2, and figures towards G1, G3 and G12.
+"""The order path against a stub exchange: G1, G2, G12, and figures towards G3.
 
 In one run, each in turn on one core: a bare grpc.aio echo of the same messages, the whole gateway with its journal on disk,
-and other people's Kraken clients. Stub and load have the other core. What counts is the CPU time per call of the whole
-server process, and the stub's own counters. Prints tables and writes them to benchmarks/results/.
+by unary calls and by one OrderSession, and other people's Kraken clients. Stub and load have the other core. What counts is
+the CPU time per order of the whole server process, and the stub's own counters. placetold.py judges and tells; the tables
+are printed and written to benchmarks/results/.
 """
 
 import json
 import os
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import echo
+import goals
 import peers
+import placetold
+from placetold import ECHO, GATEWAY, LEVELS, REPORTED, ROUNDS, SESSION
 from processes import collector, cores, fsync_us, on, resident_mb, started
 
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
-ROUNDS = 3
-LEVELS = (1, 32, 256)  # calls in flight
-ECHO, GATEWAY, REPORTED = "bare grpc.aio echo", "execsvc", "execsvc, each order told on the private stream too"
 KEY = "BENCH-EXECSVC"
-Figure = Callable[[peers.Outcome], float]
+SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
+SESSION_METHOD = "/execsvc.v1.OrderService/OrderSession"
 
 
 def build(folder: Path) -> None:
@@ -50,7 +51,7 @@ class Bench:
     traces: str
     server_core: int
     load_core: int
-    busy: float = field(default_factory=lambda: os.getloadavg()[0])
+    busy: list[float] = field(default_factory=lambda: [os.getloadavg()[0]])
     runs: int = 0
     placed: int = 0
     counted: Counter[str] = field(default_factory=Counter)
@@ -60,7 +61,9 @@ class Bench:
     slow: dict[str, peers.Outcome] = field(default_factory=dict)
     memory_mb: list[list[float]] = field(default_factory=list)
 
-    def load(self, address: str, pid: int, level: int, seconds: float = peers.SECONDS) -> peers.Outcome:
+    def load(
+        self, address: str, pid: int, level: int, seconds: float = peers.SECONDS, *, session: bool = False
+    ) -> peers.Outcome:
         """One stretch of load from the other core, and what the stub counted meanwhile."""
         self.runs += 1
         flags = {
@@ -73,6 +76,7 @@ class Bench:
         }
         command = [str(self.folder / "load"), "-request", str(self.folder / "request")]
         command += [f"-{name}={value}" for name, value in flags.items()]
+        command += ["-session", "-method", SESSION_METHOD] if session else []
         counts = peers.stub_says(f"{self.stub}/counts")
         with on(self.load_core):
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -95,6 +99,9 @@ class Bench:
             for level in LEVELS:
                 self.rows[GATEWAY][level].append(self.placing(address, pid, level))
                 self.memory_mb[-1].append(resident_mb(pid))
+            for level in LEVELS:
+                self.rows[SESSION][level].append(self.placing(address, pid, level, session=True))
+                self.memory_mb[-1].append(resident_mb(pid))
             peers.set_stub(self.stub, "reports=true")
             self.rows[REPORTED][32].append(self.placing(address, pid, 32))
             if last:
@@ -105,9 +112,11 @@ class Bench:
                 self.placing(address, pid, LEVELS[-1])
                 self.memory_mb[-1].append(resident_mb(pid))
 
-    def placing(self, address: str, pid: int, level: int, seconds: float = peers.SECONDS) -> peers.Outcome:
+    def placing(
+        self, address: str, pid: int, level: int, seconds: float = peers.SECONDS, *, session: bool = False
+    ) -> peers.Outcome:
         """One stretch on the gateway, added to what is compared with the stub's counters in the end."""
-        told = self.load(address, pid, level, seconds)
+        told = self.load(address, pid, level, seconds, session=session)
         self.placed += told["calls"] + told["warmed"]
         self.counted.update(told["counted"] | {"failed": told["failed"]})
         return told
@@ -126,7 +135,7 @@ class Bench:
             self.rows[name][int(level)].append(outcome)
 
     @contextmanager
-    def gateway(self) -> Iterator[tuple[int, str]]:
+    def gateway(self, *, traced: bool = True) -> Iterator[tuple[int, str]]:
         """`execsvc serve` on the stub with everything on: risk limit, FULL journal on disk, 1 % of the calls traced."""
         socket = self.stub.replace("http", "ws") + "/v2"
         with tempfile.TemporaryDirectory(prefix="execsvc-bench-") as state:
@@ -139,160 +148,14 @@ class Bench:
                 "EXECSVC_TIER": "unlimited",
                 "KRAKEN_API_KEY": KEY,
                 "KRAKEN_API_SECRET": peers.SECRET,
-                "OTEL_EXPORTER_OTLP_ENDPOINT": self.traces,
-                "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
-                "OTEL_TRACES_SAMPLER_ARG": "0.01",
             }
+            environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": self.traces} | SAMPLED if traced else {}
             command = [sys.executable, "-m", "execsvc", "serve", "--listen", "127.0.0.1:0", "--http", "off"]
-            log = self.folder / "log"
+            log = self.folder / f"execsvc{self.runs}{traced}.log"
             with started(command, self.server_core, log, r"gRPC\s+(\S+).*ready in", **environ) as found:
                 if "not open yet" in log.read_text():
                     raise SystemExit(f"the gateway does not trade:\n{log.read_text()}")
                 yield found
-
-
-# ---- telling ----------------------------------------------------------------------------------------------------------
-
-
-def cpu_us(outcome: peers.Outcome) -> float:
-    """CPU microseconds per call."""
-    return 1e6 * float(outcome["server_cpu_s"]) / float(outcome["calls"] + outcome["failed"])
-
-
-def rate(outcome: peers.Outcome) -> float:
-    """Calls per second."""
-    return float(outcome["calls"]) / float(outcome["seconds"])
-
-
-def p50_ms(outcome: peers.Outcome) -> float:
-    """Half of the calls took less."""
-    return float(outcome["p50_ms"])
-
-
-def p99_ms(outcome: peers.Outcome) -> float:
-    """One call in a hundred took more."""
-    return float(outcome["p99_ms"])
-
-
-def table(bench: Bench) -> list[str]:
-    """Every system at every level."""
-    lines = [
-        "| what | in flight | calls/s | p50 ms | p99 ms | CPU µs per call | failed |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for system, levels in bench.rows.items():
-        for level, outcomes in levels.items():
-            calls_s, p50, p99, cpu = (
-                statistics.median(figure(each) for each in outcomes) for figure in (rate, p50_ms, p99_ms, cpu_us)
-            )
-            failed = sum(each["failed"] for each in outcomes)
-            lines.append(f"| {system} | {level} | {calls_s:,.0f} | {p50:.2f} | {p99:.2f} | {cpu:.0f} | {failed} |")
-    return lines
-
-
-def slow_table(bench: Bench) -> list[str]:
-    """What becomes of nonces where requests overtake each other, and how well a key is used."""
-    lines = [
-        f"{peers.SLOW_LEVEL} callers, 20 ms reply, 0 to 3 ms jitter on the way there:",
-        "",
-        "| what | orders/s | stale nonces | round trips at once, mean |",
-        "|---|---|---|---|",
-    ]
-    for system, outcome in bench.slow.items():
-        lines.append(f"| {system} | {rate(outcome):,.0f} | {stale_share(outcome):.1%} | {at_once(outcome):.2f} |")
-    return lines
-
-
-def stale_share(outcome: peers.Outcome) -> float:
-    """Of private calls."""
-    counted = outcome["counted"]
-    return float(counted["stale_nonces"]) / float(counted["private_calls"])
-
-
-def at_once(outcome: peers.Outcome) -> float:
-    """How many orders the exchange held on average: at most 1 where a key's calls go one by one; 1 is a key well used."""
-    counted = outcome["counted"]
-    held_s = float(counted["held_seconds"]) / float(counted["orders"])
-    return rate(outcome) * held_s
-
-
-@dataclass(frozen=True)
-class Goal:
-    """What should hold of this run; of figures taken in several rounds the median counts."""
-
-    name: str
-    figures: list[float]
-    bound: float
-    least: bool = False  # the bound is the least, else the most
-
-    @property
-    def figure(self) -> float:
-        """What is judged."""
-        return statistics.median(self.figures)
-
-    @property
-    def met(self) -> bool:
-        """As it stands, unrounded."""
-        return self.figure >= self.bound if self.least else self.figure <= self.bound
-
-    def __str__(self) -> str:
-        low, high = min(self.figures), max(self.figures)
-        span = f" ({low:.3g} to {high:.3g})" if low < high else ""
-        word = "met" if self.met else "**NOT met**"
-        return f"| {self.name} | {self.figure:.3g}{span} | {'≥' if self.least else '≤'} {self.bound:g} | {word} |"
-
-
-def goals(bench: Bench) -> list[Goal]:
-    """Every goal this run has a figure for. Ratios are of one round each, so that a slow minute slows both sides."""
-    counted, memory = bench.counted, bench.memory_mb[-1]
-
-    def of(figure: Figure, above: tuple[str, int], below: tuple[str, int]) -> list[float]:
-        pairs = zip(*(bench.rows[system][level] for system, level in (above, below)), strict=True)
-        return [figure(over) / figure(under) for over, under in pairs]
-
-    ours = {level: (GATEWAY, level) for level in LEVELS}
-    found = [
-        Goal(f"G2 CPU / bare echo, {level} in flight", of(cpu_us, ours[level], (ECHO, level)), 2) for level in LEVELS
-    ]
-    found += [
-        Goal("G12 calls/s, 256 / 32 in flight", of(rate, ours[256], ours[32]), 0.95, least=True),
-        Goal("G12 failed calls", [counted["failed"]], 0),
-        Goal("G12 memory, 256 in flight again / before", [memory[-1] / memory[-2]], 1.05),
-        Goal("G3 stale nonces", [counted["stale_nonces"]], 0),
-        Goal("G3 orders/s of one key / 1 per round trip", [at_once(bench.slow[GATEWAY])], 0.95, least=True),
-        Goal("P2 client ids seen twice at the exchange", [counted["duplicate_ids"]], 0),
-        Goal("P2 orders at the exchange that differ from answers", [abs(counted["orders"] - bench.placed)], 0),
-    ]
-    if set(peers.PEERS) <= bench.rows.keys():
-        (krakenex, ccxt), alone = ((name, 32) for name in peers.PEERS), (peers.PEERS[1], 1)
-        found += [
-            Goal("G2 CPU / ccxt async, 32 in flight", of(cpu_us, ours[32], ccxt), 1),
-            Goal("G1, unary: orders per core / ccxt async, 32", of(cpu_us, ccxt, ours[32]), 2.5, least=True),
-            Goal("G1, unary: orders per core / krakenex, 32", of(cpu_us, krakenex, ours[32]), 6, least=True),
-            Goal("G1, unary: p50 / ccxt async, 1 in flight", of(p50_ms, ours[1], alone), 0.9),
-        ]
-    return found
-
-
-def told(bench: Bench, fsync: float) -> str:
-    """The whole page."""
-    memory = ", ".join(" → ".join(f"{mb:.0f}" for mb in row) for row in bench.memory_mb)
-    where = "on one core" if bench.server_core == bench.load_core else "server on one core, stub and load on the other"
-    lines = [
-        f"Medians of {ROUNDS} rounds of {peers.SECONDS} s, {where}. Load average at the start: {bench.busy:.1f}.",
-        "",
-        *table(bench),
-        "",
-        *slow_table(bench),
-        "",
-        f"Orders placed through execsvc: {bench.counted['orders']:,}. An fsync took {fsync:.0f} µs where the journal was.",
-        f"Memory of execsvc in MB, at start and after 1, 32 and 256 in flight, at last 256 twice again; by round: {memory}.",
-        "",
-        "| goal | figure | bound | |",
-        "|---|---|---|---|",
-        *map(str, goals(bench)),
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def main() -> None:
@@ -310,12 +173,13 @@ def main() -> None:
                 bench.gateway_round(last=turn == ROUNDS - 1)
                 for name in peers.PEERS if peers_python else ():
                     bench.peer_round(name, peers_python)
-        text = told(bench, fsync_us(folder))
+                bench.busy.append(os.getloadavg()[0])
+        text = placetold.told(bench, fsync_us(folder))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / "place.md").write_text("# The order path: G2, towards G1, G3, G12\n\n" + text)
-    kept = {"rows": bench.rows, "slow": bench.slow, "memory_mb": bench.memory_mb, "counted": bench.counted}
-    judged = [asdict(goal) | {"figure": goal.figure, "met": goal.met} for goal in goals(bench)]
-    (RESULTS / "place.json").write_text(json.dumps({**kept, "goals": judged}, indent=1) + "\n")
+    (RESULTS / "place.md").write_text("# The order path: G1, G2, G12, towards G3\n\n" + text)
+    measured = {"load": bench.busy, "rows": bench.rows, "slow": bench.slow, "memory_mb": bench.memory_mb}
+    judged = {"counted": bench.counted, "goals": goals.kept(placetold.goals(bench))}
+    (RESULTS / "place.json").write_text(json.dumps(measured | judged, indent=1) + "\n")
     print(text)
 
 

@@ -19,9 +19,10 @@ func main() {
 	delay := flag.Duration("delay", 0, "how long a private reply is held back")
 	jitter := flag.Duration("jitter", 0, "a private request is judged after 0 to so long, as if the network had held it up")
 	reports := flag.Bool("reports", false, "tell every new order on the private stream too, as Kraken does")
+	ticks := flag.Int("ticks", 0, "so often a second every subscribed ticker has news, all of them in one write")
 	flag.Parse()
 	exchange := newExchange()
-	exchange.set(settings{*delay, *jitter, *reports})
+	exchange.set(settings{*delay, *jitter, *reports, *ticks})
 	if err := serve(*listen, exchange); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -59,10 +60,11 @@ func routes(exchange *exchange) http.Handler {
 	return mux
 }
 
-// settings may be changed while it runs: POST /settings?delay=20ms&jitter=3ms&reports=true; what is not named is off.
+// settings may be changed while it runs: POST /settings?delay=20ms&jitter=3ms&reports=true&ticks=10; what is not named is off.
 type settings struct {
 	delay, jitter time.Duration
 	reports       bool
+	ticks         int
 }
 
 func settingsOf(r *http.Request) (settings, error) {
@@ -76,6 +78,9 @@ func settingsOf(r *http.Request) (settings, error) {
 	}
 	if text := query.Get("reports"); text != "" && err == nil {
 		wanted.reports, err = strconv.ParseBool(text)
+	}
+	if text := query.Get("ticks"); text != "" && err == nil {
+		wanted.ticks, err = strconv.Atoi(text)
 	}
 	return wanted, err
 }

@@ -12,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,6 +24,7 @@ const (
 	opClose       = 8
 	opPing        = 9
 	opPong        = 10
+	opTogether    = 0xff // frames that are framed already
 	frameMost     = 64 << 10
 	outboxSize    = 4096 // texts that wait; a reader that falls further behind is cut off
 	timeLayout    = "2006-01-02T15:04:05.000000Z"
@@ -32,7 +35,8 @@ type stream struct {
 	conn     net.Conn
 	out      chan frame
 	gone     chan struct{}
-	sequence int // of executions; touched under the exchange's mutex
+	sequence int                      // of executions; touched under the exchange's mutex
+	symbols  atomic.Pointer[[]string] // whose tickers are told, nil before any is subscribed
 }
 
 type frame struct {
@@ -90,7 +94,11 @@ func (s *stream) write() {
 		case f = <-s.out:
 		case <-beat.C:
 		}
-		if _, err := s.conn.Write(framed(f)); err != nil || f.op == opClose {
+		bytes := f.payload
+		if f.op != opTogether {
+			bytes = framed(f)
+		}
+		if _, err := s.conn.Write(bytes); err != nil || f.op == opClose {
 			s.conn.Close()
 			return
 		}
@@ -114,13 +122,14 @@ func (e *exchange) read(s *stream, from *bufio.Reader) {
 	}
 }
 
-// heard answers a ping and the subscription of executions; no other channel is served here, and that is said.
+// heard answers a ping and the subscriptions of executions and tickers; no other channel is served here, and that is said.
 func (e *exchange) heard(s *stream, text []byte) {
 	var asked struct {
 		Method string `json:"method"`
 		ReqID  int64  `json:"req_id"`
 		Params struct {
-			Channel string `json:"channel"`
+			Channel string   `json:"channel"`
+			Symbol  []string `json:"symbol"`
 		} `json:"params"`
 	}
 	if json.Unmarshal(text, &asked) != nil {
@@ -139,6 +148,19 @@ func (e *exchange) heard(s *stream, text []byte) {
 		s.say(`{"method":"subscribe","result":{"channel":"executions","snap_orders":true,"snap_trades":true},` +
 			`"success":true,` + times)
 		s.say(`{"channel":"executions","type":"snapshot","data":[],"sequence":1}`)
+	case asked.Method == "subscribe" && asked.Params.Channel == "ticker":
+		for _, symbol := range asked.Params.Symbol {
+			s.say(`{"method":"subscribe","result":{"channel":"ticker","event_trigger":"trades","snapshot":true,"symbol":"` +
+				symbol + `"},"success":true,` + times)
+			s.say(tick(symbol, "snapshot", 0, time.Now()))
+		}
+		known := asked.Params.Symbol
+		if before := s.symbols.Load(); before != nil {
+			known = append(slices.Clone(*before), known...)
+		} else {
+			go e.tickOn(s)
+		}
+		s.symbols.Store(&known)
 	default:
 		s.say(`{"method":"` + asked.Method + `","success":false,"error":"not served by the stub",` + times)
 	}

@@ -87,3 +87,27 @@ func TestFrames(t *testing.T) {
 		}
 	}
 }
+
+// Whoever subscribes to tickers is answered, gets a snapshot of each, and then news of all of them in one write.
+func TestTicks(t *testing.T) {
+	exchange := fresh()
+	exchange.set(settings{ticks: 100})
+	s := &stream{out: make(chan frame, outboxSize), gone: make(chan struct{})}
+	defer close(s.gone)
+	exchange.heard(s, []byte(`{"method":"subscribe","req_id":7,"params":{"channel":"ticker","symbol":["BTC/USD","ETH/USD"]}}`))
+	var said []string
+	for range 4 {
+		said = append(said, string((<-s.out).payload))
+	}
+	for at, want := range []string{`"success":true`, `"type":"snapshot"`, `"success":true`, `"type":"snapshot"`} {
+		if !strings.Contains(said[at], want) || !json.Valid([]byte(said[at])) {
+			t.Errorf("%s is not %s", said[at], want)
+		}
+	}
+	together := <-s.out
+	for _, symbol := range []string{"BTC/USD", "ETH/USD"} {
+		if together.op != opTogether || bytes.Count(together.payload, []byte(symbol)) != 1 {
+			t.Errorf("%q has no news of %s", together.payload, symbol)
+		}
+	}
+}

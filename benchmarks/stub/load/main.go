@@ -1,4 +1,5 @@
-// Command load keeps so many unary gRPC calls in flight for so long, and tells what they took, as JSON.
+// Command load keeps so many orders in flight for so long, as unary gRPC calls or in one OrderSession, and tells what they
+// took, as JSON.
 //
 // It speaks gRPC over the standard library's HTTP/2 and keeps the request as bytes, of which only the id changes from call
 // to call: a generator that costs less than the server it measures. A call counts only with grpc-status 0 and an exchange's
@@ -17,17 +18,14 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/execsvc/execsvc/benchmarks/stub/proc"
 )
 
-const (
-	clockTicks = 100 // of /proc/PID/stat per second, on every Linux there is today
-	answerMost = 64 << 10
-)
+const answerMost = 64 << 10
 
 var (
 	target   = flag.String("target", "", "host:port of the server")
@@ -37,6 +35,7 @@ var (
 	expect   = flag.String("expect", "OBENCH-", "text that a good answer contains")
 	run      = flag.Int("run", 0, "number of this run, part of the ids")
 	inFlight = flag.Int("in-flight", 1, "calls at once")
+	together = flag.Bool("session", false, "as requests of one OrderSession")
 	warm     = flag.Duration("warm", 200*time.Millisecond, "before anything is measured")
 	long     = flag.Duration("for", time.Second, "how long new calls are begun")
 	pid      = flag.Int("pid", 0, "the server's process, whose CPU time is read")
@@ -78,15 +77,19 @@ func measure() error {
 		prefix:    fmt.Sprintf("b%d-", *run),
 		transport: &http.Transport{Protocols: protocols},
 	}
-	warmed := caller.keep(*inFlight, *warm)
-	before, own, err := cpu()
+	keep := caller.keep
+	if *together {
+		keep = caller.keepSession
+	}
+	warmed := keep(*inFlight, *warm)
+	before, own, err := proc.CPU(*pid)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	took := caller.keep(*inFlight, *long)
+	took := keep(*inFlight, *long)
 	seconds := time.Since(began).Seconds()
-	after, ownAfter, err := cpu()
+	after, ownAfter, err := proc.CPU(*pid)
 	if err != nil {
 		return err
 	}
@@ -147,11 +150,20 @@ func (c *caller) noted(err error) bool {
 	return c.failed < 1000
 }
 
+// order is the next request, with an id of its own.
+func (c *caller) order() []byte {
+	order := bytes.Clone(c.template)
+	copy(order[c.at:], fmt.Sprintf("%s%0*d", c.prefix, len(*mark)-len(c.prefix), c.number.Add(1)))
+	return order
+}
+
+// framed is a message as gRPC sends it.
+func framed(message []byte) []byte {
+	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(len(message))), message...)
+}
+
 func (c *caller) call(ctx context.Context) error {
-	message := make([]byte, 5+len(c.template))
-	binary.BigEndian.PutUint32(message[1:], uint32(len(c.template)))
-	copy(message[5:], c.template)
-	copy(message[5+c.at:], fmt.Sprintf("%s%0*d", c.prefix, len(*mark)-len(c.prefix), c.number.Add(1)))
+	message := framed(c.order())
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+*target+*method, bytes.NewReader(message))
 	if err != nil {
 		return err
@@ -177,32 +189,4 @@ func (c *caller) call(ctx context.Context) error {
 		return errors.New("the answer names no order at the exchange")
 	}
 	return nil
-}
-
-// cpu gives the seconds of user and system time of the server's process, and of this one.
-func cpu() (server, own float64, err error) {
-	if server, err = cpuOf(strconv.Itoa(*pid)); err != nil {
-		return 0, 0, err
-	}
-	own, err = cpuOf("self")
-	return server, own, err
-}
-
-func cpuOf(process string) (float64, error) {
-	text, err := os.ReadFile("/proc/" + process + "/stat")
-	if err != nil {
-		return 0, err
-	}
-	// The name in parentheses may hold anything; utime and stime are the 12th and 13th words after it.
-	_, after, _ := strings.Cut(string(text[bytes.LastIndexByte(text, ')'):]), " ")
-	words := strings.Fields(after)
-	if len(words) < 13 {
-		return 0, fmt.Errorf("/proc/%s/stat is not as expected", process)
-	}
-	user, err := strconv.Atoi(words[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(words[12])
-	return float64(user+system) / clockTicks, err
 }
