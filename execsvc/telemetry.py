@@ -5,13 +5,15 @@ sampler stand behind it is runtime/otel.py's. Attributes pass an allow-list: no 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from enum import StrEnum
 from types import MappingProxyType
 
 from opentelemetry import context as otel_context
 from opentelemetry import metrics, propagate, trace
-from opentelemetry.trace import Span, SpanKind
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind
 
 ATTRIBUTES = frozenset({
     "rpc.system", "rpc.service", "rpc.method", "rpc.grpc.status_code", "execsvc.reason",
@@ -22,6 +24,11 @@ ATTRIBUTES = frozenset({
     "execsvc.nonce.age_s", "execsvc.venue_error", "execsvc.stream", "execsvc.why", "execsvc.sweeps", "execsvc.rule",
     "http.request.method", "http.response.status_code", "server.address", "server.port", "url.path",
 })  # fmt: skip
+
+
+_NOBODY = Context()  # of a caller that is not traced
+_NO_CHILD: AbstractContextManager[Span] = nullcontext(INVALID_SPAN)
+_unrecorded = ContextVar("execsvc_unrecorded", default=False)  # within an RPC whose trace is not recorded
 
 
 class Spans(StrEnum):
@@ -79,42 +86,41 @@ class Telemetry:
 
         self._meter.create_observable_gauge(name, callbacks=[observed], description=description)
 
-    @contextmanager
     def span(
         self, name: str, attributes: Mapping[str, str | int | float | bool] = MappingProxyType({})
-    ) -> Iterator[Span]:
+    ) -> AbstractContextManager[Span]:
         """A child of the current span; what escapes leaves it unset: whoever translates the error tells the outcome."""
-        with self._tracer.start_as_current_span(
-            name, attributes=allowed(attributes), record_exception=False, set_status_on_exception=False
-        ) as span:
-            yield span
+        return self._child(name, SpanKind.INTERNAL, attributes)
+
+    def client_span(
+        self, name: str, attributes: Mapping[str, str | int | float | bool] = MappingProxyType({})
+    ) -> AbstractContextManager[Span]:
+        """The span of one call to Kraken."""
+        return self._child(name, SpanKind.CLIENT, attributes)
 
     @contextmanager
     def server_span(self, name: str, carrier: Mapping[str, str]) -> Iterator[Span]:
         """The span of one RPC, continuing the caller's `traceparent` where the carrier has one."""
-        parent = propagate.extract(dict(carrier))
-        token = otel_context.attach(parent)
+        parent = propagate.extract(dict(carrier)) if carrier else _NOBODY
+        span = self._tracer.start_span(name, parent, SpanKind.SERVER)
+        token = otel_context.attach(trace.set_span_in_context(span, parent))
+        unrecorded = _unrecorded.set(not span.is_recording())
         try:
-            with self._tracer.start_as_current_span(
-                name, kind=SpanKind.SERVER, record_exception=False, set_status_on_exception=False
-            ) as span:
-                yield span
-        finally:
-            otel_context.detach(token)
-
-    @contextmanager
-    def client_span(
-        self, name: str, attributes: Mapping[str, str | int | float | bool] = MappingProxyType({})
-    ) -> Iterator[Span]:
-        """The span of one call to Kraken."""
-        with self._tracer.start_as_current_span(
-            name,
-            kind=SpanKind.CLIENT,
-            attributes=allowed(attributes),
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
             yield span
+        finally:
+            _unrecorded.reset(unrecorded)
+            otel_context.detach(token)
+            span.end()
+
+    def _child(
+        self, name: str, kind: SpanKind, attributes: Mapping[str, str | int | float | bool]
+    ) -> AbstractContextManager[Span]:
+        """Of an RPC whose trace is not recorded there are none: making them costs more than the RPC's own span."""
+        if _unrecorded.get():
+            return _NO_CHILD
+        return self._tracer.start_as_current_span(
+            name, kind=kind, attributes=allowed(attributes), record_exception=False, set_status_on_exception=False
+        )
 
 
 def allowed(attributes: Mapping[str, str | int | float | bool]) -> dict[str, str | int | float | bool]:

@@ -188,7 +188,7 @@ class Feeds:
                 self._tickers.saw(ticker, snapshot=snapshot)
             case BookSeen():
                 self._heard(key, event.times.receive_ns)
-                self._lookout.heard(event.topic)
+                self._lookout.heard(event.topic, snapshot=event.snapshot)
                 self._books.saw(event)
             case TradesSeen():
                 self._heard(key, event.receive_ns)
@@ -196,7 +196,7 @@ class Feeds:
                 self._trades.saw(event)
             case CandlesSeen():
                 self._heard(key, event.receive_ns)
-                self._lookout.heard(event.topic)
+                self._lookout.heard(event.topic, snapshot=event.snapshot)
                 self._candles.saw(event)
             case Beat(receive_ns):
                 self._heard(key, receive_ns)

@@ -46,18 +46,18 @@ class Lookout:
     def __repr__(self) -> str:
         return f"<Lookout {self._quiet!r} looking={self._looking}>"
 
-    def heard(self, topic: Topic) -> None:
+    def heard(self, topic: Topic, *, snapshot: bool) -> None:
         """The topic spoke."""
-        self._quiet.heard(topic)
+        self._quiet.heard(topic, snapshot=snapshot)
 
     def ticker(self, ticker: Ticker, *, snapshot: bool) -> None:
         """A ticker spoke."""
-        self._quiet.heard(TickerTopic(ticker.symbol))
+        self._quiet.heard(TickerTopic(ticker.symbol), snapshot=snapshot)
         self._witnesses.ticker(ticker, self._clock.monotonic(), snapshot=snapshot)
 
     def trades(self, seen: TradesSeen) -> None:
         """Trades spoke."""
-        self._quiet.heard(seen.topic)
+        self._quiet.heard(seen.topic, snapshot=seen.snapshot)
         if seen.trades and not seen.snapshot:
             self._witnesses.traded(seen.topic.symbol, self._clock.monotonic())
 

@@ -27,6 +27,7 @@ class _Quiet:
     gap_s: float = 0.0
     news: int = 0
     asked_at: float | None = None
+    broken: bool = False  # its silence was a death
 
 
 class QuietTopics:
@@ -40,14 +41,16 @@ class QuietTopics:
     def __repr__(self) -> str:
         return f"<QuietTopics {len(self._known)} known>"
 
-    def heard(self, topic: Topic) -> None:
-        """The topic spoke."""
+    def heard(self, topic: Topic, *, snapshot: bool = False) -> None:
+        """The topic spoke. The silence before a snapshot, or of a death, was no habit."""
         now = self._clock.monotonic()
         known = self._known.get(topic)
         if known is None:
             self._known[topic] = _Quiet(now)
             return
-        known.gap_s += (now - known.heard_at - known.gap_s) / SMOOTH
+        if not snapshot and not known.broken:
+            known.gap_s += (now - known.heard_at - known.gap_s) / SMOOTH
+        known.broken = known.broken and snapshot
         known.heard_at = now
         known.news += 1
         known.asked_at = None
@@ -93,6 +96,7 @@ class QuietTopics:
             if agreed:
                 return False
             await self._clock.sleep(settle_s)
+        known.broken = known.broken or known.news == news
         return True if known.news == news else None
 
     def convicted(self, topic: Topic) -> None:
@@ -100,6 +104,7 @@ class QuietTopics:
         known = self._known.get(topic)
         if known is not None:
             known.asked_at = self._clock.monotonic()
+            known.broken = True
 
     def _turn(self, topic: Topic) -> tuple[bool, float]:
         return not isinstance(topic, TickerTopic | BookTopic), self._known[topic].heard_at

@@ -163,3 +163,26 @@ def test_a_topic_that_nobody_reads_is_not_looked_at():
         assert [] == here.venue.looks
 
     scene(script)
+
+
+@pytest.mark.parametrize("between", ["its subscription anew", "another line"])
+def test_the_silence_of_a_death_is_no_habit(between):
+    """A topic that died for long and spoke again is looked at as soon as before, whatever its first word was."""
+
+    async def script(here):
+        box = await a_ticker(here)
+        for _ in range(20):
+            await here.quiet_for(0.25)
+            await here.tell(seen(here, "101"))
+        here.venue.rest = (HUNDRED, HUNDRED)
+        await here.quiet_for(60)
+        assert FeedState.STALE is box.state
+        if between == "another line":
+            await here.tell(LinkUp(here.now_ns()))
+        await here.tell(seen(here, snapshot=True))
+        await here.tell(seen(here, "101"))
+        assert FeedState.LIVE is box.state
+        await here.quiet_for(7)
+        assert FeedState.STALE is box.state
+
+    scene(script)

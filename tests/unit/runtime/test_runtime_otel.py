@@ -5,10 +5,12 @@ import sys
 
 import pytest
 from opentelemetry import trace
+from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ParentBased
 
 from execsvc.runtime.otel import OrdersAlways, build
+from execsvc.telemetry import Telemetry, trace_id_of_current
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
 
@@ -82,3 +84,37 @@ def test_setting_that_cannot_be_followed_is_named(environ, named):
     """Not ignored in silence."""
     with pytest.raises(ValueError, match=named):
         build("execsvc", "paper", environ)
+
+
+async def test_of_a_call_that_is_not_recorded_there_are_no_children():
+    """Neither sampled nor made: `order.check` would cost more than the call's own span; the trace's id stays known."""
+    asked = []
+
+    class Never(OrdersAlways):
+        def should_sample(self, parent_context, trace_id, name, *args, **kwargs):
+            asked.append(name)
+            return super().should_sample(parent_context, trace_id, name, *args, **kwargs)
+
+    tracer = TracerProvider(sampler=Never(0.0)).get_tracer("t")
+    telemetry = Telemetry(tracer, NoOpMeterProvider().get_meter("t"))
+    with (
+        telemetry.server_span("execsvc.v1.MarketDataService/GetBook", {}) as read,
+        telemetry.span("order.check") as child,
+        telemetry.client_span("kraken") as call,
+    ):
+        assert (False, False, False) == (read.is_recording(), child.is_recording(), call.is_recording())
+        assert format(read.get_span_context().trace_id, "032x") == trace_id_of_current()
+    with telemetry.span("order.resolve"):
+        pass
+    assert ["execsvc.v1.MarketDataService/GetBook", "order.resolve"] == asked
+
+
+async def test_of_a_call_that_is_recorded_there_are_children():
+    """Under the call's own span, and none of them outlives it as the current one."""
+    telemetry = Telemetry(TracerProvider().get_tracer("t"), NoOpMeterProvider().get_meter("t"))
+    with (
+        telemetry.server_span("execsvc.v1.OrderService/PlaceOrder", {}) as outer,
+        telemetry.span("order.check") as child,
+    ):
+        assert (True, outer.get_span_context().span_id) == (child.is_recording(), child.parent.span_id)
+    assert "" == trace_id_of_current()

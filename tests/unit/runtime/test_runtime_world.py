@@ -1,6 +1,7 @@
 """Clock, chance and loop of the real world."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -53,3 +54,22 @@ def test_run_falls_back_to_asyncio(monkeypatch):
         return type(asyncio.get_running_loop()).__module__
 
     assert loop.run(which()).startswith("asyncio")
+
+
+def test_what_lives_from_the_start_on_is_never_looked_through_for_garbage():
+    """And looks are rarer than Python's own; they go on."""
+
+    async def kept():
+        return gc.get_freeze_count(), gc.get_threshold(), gc.isenabled()
+
+    before = gc.get_threshold()
+    try:
+        frozen, thresholds, enabled = loop.run(kept())
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+    assert (True, (loop.GARBAGE_AFTER, loop.MIDDLE_AFTER, loop.OLD_AFTER), True) == (
+        frozen > 10_000,
+        thresholds,
+        enabled,
+    )
