@@ -45,19 +45,20 @@ class Disconnects:
             if not self._attached[name]:
                 del self._attached[name]
                 if not planned:
+                    self._losses[name] += 1
                     self._tasks.start(f"cancel on disconnect of {name}", self._after_grace(name, lost))
 
     async def _after_grace(self, name: str, lost: Callable[[], Awaitable[object]]) -> None:
-        self._losses[name] += 1
+        """A loss whose orders are being cancelled is past: what is placed meanwhile goes with the next one."""
         try:
             await self._clock.sleep(self._grace_s)
-            if name in self._attached or self._losses[name] > 1:
-                return  # it is back, or was lost once more since, which counts from then
-            await self._carried_out(name, lost)
         finally:
             self._losses[name] -= 1
             if not self._losses[name]:
                 del self._losses[name]
+        if name in self._attached or name in self._losses:
+            return  # it is back, or was lost once more since, which counts from then
+        await self._carried_out(name, lost)
 
     async def _carried_out(self, name: str, lost: Callable[[], Awaitable[object]]) -> None:
         for _ in range(TRIES):

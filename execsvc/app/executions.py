@@ -21,7 +21,7 @@ from execsvc.app.visibility import Visibility
 from execsvc.domain.errors import Busy, Declined, ExecsvcError, ProtocolBroken, Reason
 from execsvc.domain.ids import EXTERNAL_PREFIX
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp, ModeSeen, VenueMode
-from execsvc.domain.order import LIVE, VenueOrder
+from execsvc.domain.order import LIVE, TERMINAL, VenueOrder
 from execsvc.ports import (
     BalanceSeen,
     BalancesRefused,
@@ -38,6 +38,7 @@ from execsvc.telemetry import Telemetry
 
 RECONCILE_EVERY_S = 30.0
 RETRY_S = 1.0
+AT_ONCE_S = 2.0  # a line that is not read for longer counts as dead (kraken/pulse.py)
 QUERY_TIMEOUT_S = 10.0
 SILENT_AFTER_S = 15.0
 
@@ -155,8 +156,9 @@ class Executions:
 
     async def _catch_up_soon(self) -> None:
         """Now, if Kraken answers; else again and again."""
-        with _beside_the_stream():
-            await self._catch_up()
+        with _beside_the_stream(), suppress(TimeoutError):
+            async with self._clock.timeout_at(self._clock.monotonic() + AT_ONCE_S):
+                await self._catch_up()
 
     async def _catch_up(self) -> None:
         """Live orders that the picture does not show are asked for, missed fills read, orders of others looked up.
@@ -297,6 +299,8 @@ class Executions:
         else:
             fill = replace(fill, caller=order.key.caller, client_order_id=order.key.client_order_id)
             await self._sightings.fill(fill, order.key, seen.report)
+            if order.status in TERMINAL and seen.report.filled_quantity is None:
+                self._outside.note(fill.venue_order_id)  # it ended before this was known, and nobody asks for it any more
         await self._missed.told(fill)
 
     async def _merge(self, report: VenueOrder) -> None:

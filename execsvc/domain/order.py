@@ -39,6 +39,7 @@ _ENDED_AT_VENUE = frozenset({Status.FILLED, Status.CANCELLED, Status.EXPIRED})
 TERMINAL = _ENDED_AT_VENUE | {Status.REJECTED, Status.NOT_PLACED}
 UNRESOLVED = frozenset({Status.SUBMITTED, Status.IN_DOUBT})
 LIVE = frozenset({Status.PENDING, Status.OPEN})
+LOOKS_LAG_NS = 3_000_000_000  # promises.md 2: V, how late what was done may show in a look
 
 # contract.md section 4, "Allowed changes of status"; staying where one is, is always allowed.
 TRANSITIONS: dict[Status, frozenset[Status]] = {
@@ -98,6 +99,7 @@ class VenueOrder:
     parent_order_id: str = ""
     current_trigger_price: Decimal | None = None
     triggered: bool | None = None
+    asked_ns: int | None = None  # when a look at it began; None: the stream's word, which is never late
 
     def told_before(self) -> "VenueOrder":
         """The same picture when its fill is a repeat: it adds nothing."""
@@ -200,6 +202,7 @@ class Order:
     current_trigger_price: Decimal | None = None  # of a trailing stop, in quote units; None: no such, or not known
     triggered: bool = False
     parent_order_id: str = ""  # of a child of a conditional close: the order that spawned it, by Kraken's id
+    spec_time_ns: int = 0  # when an amend of it was last recorded; 0: never
 
     @property
     def average_price(self) -> Decimal | None:
@@ -227,7 +230,8 @@ class Order:
         undone = isinstance(event, Corrected) and self.status in CORRECTABLE
         if moved.status is not self.status and moved.status not in TRANSITIONS[self.status] and not undone:
             raise _broken(f"order {self.key} cannot go from {self.status.name} to {moved.status.name} on {event!r}")
-        return replace(moved, version=self.version + 1, update_time_ns=now_ns)
+        spec_time_ns = self.spec_time_ns if moved.spec == self.spec else now_ns
+        return replace(moved, version=self.version + 1, update_time_ns=now_ns, spec_time_ns=spec_time_ns)
 
     def _moved(self, event: OrderEvent) -> "Order":
         match event:
@@ -284,7 +288,8 @@ class Order:
     def merged(self, report: VenueOrder) -> "Order":
         """The order with what Kraken shows folded in; quantities only grow. Whether it may be folded, apply() knows.
 
-        Of what has ended a picture as it was open may have an older wish, and nothing would mend that: it is left out.
+        An older wish is left out, since nothing might mend it: that of a picture as it was open, of what has ended, and of a
+        look so soon after an amend that it may not show it yet.
         """
         told = self.filled_quantity if report.filled_quantity is None else report.filled_quantity
         quantity = max(told, self.filled_quantity)
@@ -300,10 +305,11 @@ class Order:
         end_fault = self.end_fault
         if end_fault is None and status in {Status.CANCELLED, Status.EXPIRED, Status.REJECTED}:
             end_fault = end_fault_of(status.value, report.reason)
-        before_end = self.status in TERMINAL and report.status in LIVE
+        too_soon = report.asked_ns is not None and report.asked_ns < self.spec_time_ns + LOOKS_LAG_NS
+        older = too_soon or (self.status in TERMINAL and report.status in LIVE)
         return replace(
             self,
-            spec=self.spec if report.spec is None or before_end else self.spec.amended(report.spec),
+            spec=self.spec if report.spec is None or older else self.spec.amended(report.spec),
             status=status,
             venue_order_id=report.venue_order_id or self.venue_order_id,
             filled_quantity=quantity,
@@ -332,9 +338,10 @@ class Order:
         short = report.spec is None and wanted is not None and filled < wanted
         if told is Status.FILLED and (short or report.filled_quantity is None):
             told = Status.OPEN
-        if told not in {Status.CANCELLED, Status.EXPIRED} and wanted is not None and filled >= wanted:
-            # More than is wanted fills only where an amend went below the fills: then Kraken cancelled the rest.
-            return Status.FILLED if filled == wanted or told is Status.FILLED else Status.CANCELLED
+        # More than is wanted fills where an amend went below the fills, or was undone unseen: Kraken says which.
+        whole = wanted is not None and (filled == wanted or (filled > wanted and told is Status.FILLED))
+        if whole and told not in {Status.CANCELLED, Status.EXPIRED}:
+            return Status.FILLED
         if told is Status.OPEN and self.spec.is_triggered_type and not triggered:
             told = Status.PENDING
         if self.status is Status.OPEN and told is Status.PENDING:

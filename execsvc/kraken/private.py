@@ -6,6 +6,7 @@ deadline it carries is in Kraken's own clock, on the early side of what is known
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from msgspec import Raw
 
@@ -293,6 +294,7 @@ class KrakenPrivate:
     ) -> tuple[VenueOrder, ...]:
         """Orders by txid, those that Kraken knows."""
         await self._know_clock(by)
+        asked_ns = self._clock.wall_ns()
         found: list[VenueOrder] = []
 
         async def ask(ids: str) -> Raw:
@@ -300,7 +302,7 @@ class KrakenPrivate:
 
         for first in range(0, len(venue_order_ids), QUERY_IDS_MAX):
             found += await self._queried(venue_order_ids[first : first + QUERY_IDS_MAX], ask)
-        return tuple(found)
+        return tuple(replace(each, asked_ns=asked_ns) for each in found)
 
     # ---- the account --------------------------------------------------------------------------------------------
 

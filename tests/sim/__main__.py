@@ -56,6 +56,9 @@ def _sum_up(counts, red, given, took_s):
         "orders": f"{counts['orders']}, of which the exchange took {counts['entered']}",
         "calls": f"{counts['calls']} of callers, {counts['requests']} signed ones heard at the exchange",
         "lives": f"{counts['lives']} processes, {counts['virtual s'] / 3600:.1f} hours of virtual time",
+        "many": f"{counts['amends']} amends, {counts['applied']} of them applied, "
+        + _listed(counts, ("batches", "lists", "clears", "switches", "streams", "by hand")),
+        "types": _listed(counts, sorted(name for name in counts if name.startswith("type "))),
         "mishaps": _listed(counts, ("kill", "point", "stop", "takeover", "step", "dark", "unreachable", "maintenance")),
         "ends": _listed(counts, sorted(name for name in counts if name.startswith("ends "))),
         "took": f"{took_s:.1f} s, {1000 * took_s / max(1, counts['orders']):.2f} ms an order",
@@ -66,7 +69,7 @@ def _sum_up(counts, red, given, took_s):
 
 
 def _listed(counts, names):
-    return ", ".join(f"{name.removeprefix('ends ')} {counts[name]}" for name in names)
+    return ", ".join(f"{name.removeprefix('ends ').removeprefix('type ')} {counts[name]}" for name in names)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,7 @@ class Gateway:
         self.crash_skip = 0
         self.stall_point = ""
         self.stall = None
+        self.unsound_until = 0.0
         self.stop = Stop()
         self._commits = stream(world.seed, "commits", self.epoch)
         self.parts = self._parts()
@@ -74,6 +75,10 @@ class Gateway:
         closed = self.desk.closed_because
         halted = closed is not None and closed.reason is Reason.TRADING_HALTED
         return halted or any(lane.stopped for lane in self.house.venue.lanes())
+
+    def was_sound_since(self, then):
+        """Whether it owned the account and could write all the while."""
+        return self.world.gateway is self and not self.store.outage and self.unsound_until <= then
 
     def kill(self):
         self.process.kill()
@@ -140,16 +145,22 @@ class Gateway:
         if order is not None and entry.sequence > self.world.followed:
             self.world.followed = entry.sequence
             what = f"{entry.sequence} {order.key.client_order_id} {order.status.value} v{order.version}"
-            now = self.world.loop.now
-            told = told_by(order)
-            self.world.calls.append(
-                Call("follow", order.key.client_order_id, now, now, order.spec.base_quantity, told=told)
-            )
+            self._followed(order)
         elif order is not None:
             what = f"{entry.sequence} {order.key.client_order_id} late"
+        elif entry.amend is not None:
+            amend = entry.amend
+            what = f"{entry.sequence} {amend.key.order.client_order_id} {amend.key.request_id} {amend.status.value}"
         else:
             what = f"{entry.sequence} fill {entry.fill.fill_id} {entry.fill.quantity}"
         self.world.trace.note(self.process.name, "journal", what)
+
+    def _followed(self, order):
+        """Orders placed elsewhere are nobody's: no caller's history has them, only their own."""
+        now, name, told = self.world.loop.now, order.key.client_order_id, told_by(order)
+        self.world.seen[order.venue_order_id if not order.key.caller else name].append((now, told.status))
+        if order.key.caller:
+            self.world.calls.append(Call("follow", name, now, now, told=told))
 
     def _failed(self, name, failure):
         self.world.trace.note(self.process.name, "task failed", f"{name}: {failure!r}")

@@ -6,6 +6,8 @@ from decimal import Decimal
 from execsvc.paper.control import MarketMove, Take, move_market
 from execsvc.paper.exchange import PaperExchange
 from execsvc.paper.options import PaperOptions
+from tests.sim.judges.amends import Stood
+from tests.sim.judges.ledger import OrderRow
 from tests.support.entropy import stream
 from tests.support.history import Entered, Heard
 from tests.support.simloop import SimClock
@@ -74,6 +76,7 @@ async def person(world, a_second):
             old = world.wire.now_ns - order.opened > _A_WHILE_NS
             if old and chance.random() < a_second / 4:
                 world.trace.note("person", "cancels", order.id)
+                world.cancelled_by_hand.add(order.id)
                 world.wire.do(
                     lambda now, order=order: exchange.venue.engine.cancel(order, now, reason="User requested")
                 )
@@ -91,9 +94,66 @@ def told_off(exchange, now):
 # ---- what it did -------------------------------------------------------------------------------------------------
 
 
-def entered(exchange):
-    """Every order the exchange accepted."""
-    return [_entered(order) for order in exchange.venue.orders.accepted()]
+def outside(exchange, by_hand):
+    """Ids of the orders that came by no gateway: placed by hand, or spawned by another order's fills."""
+    return {order.id for order in exchange.venue.orders.accepted() if order.parent is not None or order.id in by_hand}
+
+
+def entered(exchange, elsewhere=frozenset()):
+    """Every order the exchange accepted, but for those placed elsewhere."""
+    return [_entered(order) for order in exchange.venue.orders.accepted() if order.id not in elsewhere]
+
+
+def contents(exchange, elsewhere):
+    """What each order that came by a gateway was of when it was placed, by its id."""
+    orders = exchange.venue.orders.accepted()
+    return {order.id: _content(order) for order in orders if order.id not in elsewhere}
+
+
+def stood(exchange, names, by_hand):
+    """Every state that a change brought an order into; `names` are the callers' ids, by the exchange's."""
+    return tuple(
+        Stood(
+            order=names[order.id],
+            at=_seconds(change.booked),
+            figures=_figures(change.after),
+            changed=_changed(_figures(change.before), _figures(change.after)),
+            left=_amount(change.left, change.after.pair),
+            by_hand=change.id in by_hand,
+        )
+        for order in exchange.venue.orders.accepted()
+        for change in order.amends
+        if order.id in names and change.kind == "user"
+    )
+
+
+def rows(exchange, by_hand):
+    """Every order as the exchange has it now; `by_hand` are the changes that a person made."""
+    return [
+        OrderRow(
+            venue_id=order.id,
+            status=order.status,
+            filled=_amount(order.filled, order.terms.pair),
+            cost=Decimal(order.cost).scaleb(-order.terms.pair.quote.decimals),
+            fee=Decimal(order.fee).scaleb(-order.terms.pair.quote.decimals),
+            figures=_figures(order.terms),
+            by_hand=any(change.id in by_hand for change in order.amends),
+        )
+        for order in exchange.venue.orders.accepted()
+    ]
+
+
+def ends(exchange):
+    """Of each order: when it came and when it ended, with what reason; and whether a change left nothing of it to fill."""
+    return {
+        order.id: (
+            _seconds(order.since),
+            None if order.until is None else _seconds(order.until),
+            order.reason or "",
+            any(change.kind == "user" and not change.left for change in order.amends),
+        )
+        for order in exchange.venue.orders.accepted()
+    }
 
 
 def heard(wire):
@@ -102,16 +162,47 @@ def heard(wire):
 
 
 def _entered(order):
+    """An order that a change left nothing of was cancelled, and all that is wanted of it is filled."""
     pair = order.terms.pair
     return Entered(
         venue_id=order.id,
-        quantity=Decimal(order.terms.lots).scaleb(-pair.lot_decimals),
+        quantity=_content(order),
         at=_seconds(order.opened),
         status=order.status,
-        filled=Decimal(order.filled).scaleb(-pair.lot_decimals),
+        filled=_amount(order.filled, pair),
         cost=Decimal(order.cost).scaleb(-pair.quote.decimals),
         fee=Decimal(order.fee).scaleb(-pair.quote.decimals),
     )
+
+
+def _content(order):
+    """What it was of when it was placed: so much of the base asset, or so much money."""
+    terms = order.amends[0].before if order.amends else order.terms
+    if terms.budget is not None:
+        return Decimal(terms.budget).scaleb(-terms.pair.quote.decimals)
+    return _amount(terms.lots, terms.pair)
+
+
+def _figures(terms):
+    """By the names that the judges have for them; a stop that trails is no figure of anybody's."""
+    pair, stop = terms.pair, None if terms.trigger is None or terms.trailing else terms.trigger.stop
+    figures = {
+        "base_quantity": _amount(terms.lots, pair),
+        "limit_price": None
+        if terms.price is None or terms.trailing
+        else Decimal(terms.price).scaleb(-pair.pair_decimals),
+        "trigger_price": None if stop is None else Decimal(stop).scaleb(-pair.pair_decimals),
+        "display_quantity": None if terms.display is None else _amount(terms.display, pair),
+    }
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _changed(before, after):
+    return frozenset(name for name in {*before, *after} if before.get(name) != after.get(name))
+
+
+def _amount(lots, pair):
+    return Decimal(lots).scaleb(-pair.lot_decimals)
 
 
 def _heard(heard):

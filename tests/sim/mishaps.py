@@ -28,7 +28,7 @@ class Mishaps:
             "blind": lambda _: self._turn(replace(world.weather, blind=1.0), 3600),
             "unreachable": self._unreachable,
             "maintenance": self._maintain,
-            "outage": lambda it: world.start(self._store_out(world.gateway.store, 0.2 + 2 * it.lasts)),
+            "outage": lambda it: world.start(self._store_out(world.gateway, 0.2 + 2 * it.lasts)),
         }
 
     async def run(self):
@@ -118,7 +118,8 @@ class Mishaps:
         fault = Fault(kind="maintenance", for_ms=int(500 + 4000 * it.lasts))
         world.wire.do(lambda now: world.exchange.fault(fault, now))
 
-    async def _store_out(self, store, seconds):
-        store.outage = True
+    async def _store_out(self, gateway, seconds):
+        gateway.store.outage = True
         await asyncio.sleep(seconds)
-        store.outage = False
+        gateway.store.outage = False
+        gateway.unsound_until = self._world.loop.now

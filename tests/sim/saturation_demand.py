@@ -13,7 +13,8 @@ from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import ExecsvcError, Reason
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.market import Side
-from execsvc.domain.order import OrderSpec, OrderType, Status
+from execsvc.domain.order import Status
+from execsvc.domain.spec import OrderSpec, OrderType
 from tests.sim.market import BID, SYMBOL, TICK, quote
 from tests.support.entropy import stream
 

@@ -84,9 +84,9 @@ def test_cancels_that_cost_nothing_are_seen(monkeypatch):
 def test_orders_counted_half_are_seen(monkeypatch):
     """Where an order costs half a point the engine refuses some."""
 
-    def add(self, now):
+    def add(self, now, points=Decimal(1)):
         self._adding += 1
-        return Adding(self.counter.hold(Decimal("0.5"), now))
+        return Adding(self.counter.hold(points / 2, now))
 
     monkeypatch.setattr(PairCounter, "add", add)
     assert saturate("pro", minutes=BRIEF_MINUTES).engine.refused > 0

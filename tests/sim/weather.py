@@ -14,6 +14,7 @@ POINTS = ("begin", "record", "record_fill", "reserve")
 _LAG_MS = 2000
 _STUCK_S = (7.0, 11.0)
 _LOOKS = frozenset({"OpenOrders", "ClosedOrders"})
+_ENTRIES = frozenset({"AddOrder", "AddOrderBatch", "AmendOrder"})
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Sky:
             return Passage(out=None)
         if call in _LOOKS and special < weather.blind:
             return Passage(out=None, reset=reset)
-        if call == "AddOrder":
+        if call in _ENTRIES:
             if special < weather.unanswered:
                 return Passage(out=out_s, back=None, reset=0.3 * taste if taste < 0.8 else None)
             special -= weather.unanswered
@@ -202,7 +203,10 @@ def forecast(seed, lasts_s):
     least, spread = family.slow_ms
     slow, lag = (family.slow, 1.0) if family.script else (family.slow * rates[0], lag)
     faults = (
-        Fault(kind="slow_matching", call="AddOrder", rate=slow, ms=least, spread_ms=spread, **often),
+        *(
+            Fault(kind="slow_matching", call=call, rate=slow, ms=least, spread_ms=spread, **often)
+            for call in sorted(_ENTRIES)
+        ),
         Fault(kind="nonce_refused", rate=0.02 * rates[1], **often),
         Fault(kind="error", error="EService:Unavailable", rate=0.02 * rates[2], **often),
         Fault(kind="error", error="EService:Busy", applied=True, rate=0.02 * rates[3], **often),

@@ -7,7 +7,6 @@ last look, which the checker judges together with all that was told and all that
 import asyncio
 from collections import Counter
 from dataclasses import dataclass
-from decimal import Decimal
 
 from execsvc.compose.rooms import ACCOUNT
 from execsvc.domain.ids import OrderRef
@@ -15,16 +14,23 @@ from execsvc.domain.market import FeedState
 from execsvc.domain.order import UNRESOLVED
 from execsvc.store.disk import Disk
 from tests.sim import market
-from tests.sim.callers import Trader, told_by
+from tests.sim.callers import Trader
+from tests.sim.crowd import come
+from tests.sim.day import day_of
+from tests.sim.evidence import Evidence
 from tests.sim.gateway import Gateway
+from tests.sim.hands import Hands
+from tests.sim.judges.cancels import TIMER
 from tests.sim.mishaps import Mishaps
+from tests.sim.sends import WatchedWire
+from tests.sim.telling import told_by
 from tests.sim.trace import Trace
+from tests.sim.unlike import Unlike
 from tests.sim.weather import CALM, forecast
 from tests.support.entropy import SeededEntropy, stream
-from tests.support.history import Finding, History, ends, judge
+from tests.support.history import Finding
 from tests.support.process import own_tasks
 from tests.support.simloop import SimLoop
-from tests.support.wire import Wire
 
 T_S, DELAY_S = 12.0, 5.0  # promises.md P2: so long with entry deadlines of at most 5 s and V as it is at the start
 # Looks cost points that a storm has used up: then they wait for Kraken's counter of the tier (promises.md section 5).
@@ -35,6 +41,7 @@ OPEN_S = 60.0
 AGREE_S = 45.0  # the private stream stands again, whatever budget of dials was spent, and has told everything
 GAP_S = 1.2
 AFTER_LAST_S = 6.0
+SWITCHED_S = 3.0  # a switch that is due has had its orders cancelled
 
 
 @dataclass
@@ -55,12 +62,13 @@ class Outcome:
     lines: tuple[str, ...] = ()
 
 
-class World:
+class World(Evidence):
     """Everything of one seed."""
 
     nonce_window = 0
 
     def __init__(self, seed, *, orders=4, tell=False):
+        super().__init__()
         self.seed = seed
         self.orders = orders
         self.loop = SimLoop()
@@ -68,35 +76,28 @@ class World:
         own_tasks(self.loop)
         self.trace = Trace(self.loop, keep=tell)
         self.forecast = forecast(seed, orders * GAP_S + AFTER_LAST_S)
+        family = self.forecast.family
+        plain = bool(family.script) or not orders
+        self.day = day_of(seed, self.forecast.lasts_s, orders=orders, plain=plain)
         self.weather = CALM
         self.machine = Machine()
         self.exchange = market.open_exchange(seed, nonce_window=self.nonce_window)
-        self.wire = Wire(self.loop, self.exchange, self.trace.note)
+        self.wire = WatchedWire(self.loop, self.exchange, self.trace.note)
         self.disk = Disk.blank(SeededEntropy(seed, "disk"))
         self.gateway = None
         self.old = []
-        self.superseded = {}
         self.traders = {}
-        self.calls = []
         self.followed = 0
-        self.finals = {}
+        self.latest_due = 0.0
         self.findings = []
+        self.unlike = Unlike()
         self.counts = Counter()
-        self._quantities = set()
         self._tasks = {}
 
     def __repr__(self):
         return f"<World {self.seed} {self.forecast.name} at {self.loop.now:.3f} s>"
 
     # ---- what others ask of it ----------------------------------------------------------------------------------
-
-    def quantity(self, chance):
-        """A quantity that no other order of this seed has."""
-        while True:
-            lots = chance.randrange(100_000, 150_000_000 if chance.random() < 0.3 else 3_000_000)
-            if lots not in self._quantities:
-                self._quantities.add(lots)
-                return Decimal(lots).scaleb(-8)
 
     def door(self, chance):
         """The process that a caller reaches: the newest, now and then an older one that still stands.
@@ -136,13 +137,19 @@ class World:
             self.loop.run_until_complete(self._play())
         finally:
             self._close()
-        history = self._history()
-        self.findings += judge(history)
+        self.findings += self.judged()
         for counter, times in market.told_off(self.exchange, self.wire.now_ns).items():
             self.counts[f"told off {counter}"] += times
+            if counter in self._uncounted():
+                continue
             self.findings.append(Finding("P4", f"the exchange's counter of {counter} refused {times} times"))
-        self._count(history)
+        self._count()
         return Outcome(self.seed, tuple(self.findings), self.trace.hash, self.counts, tuple(self.trace.lines))
+
+    def _uncounted(self):
+        """Nobody can count what a person placed a moment ago, nor what Kraken's timer has just cancelled."""
+        timed = any(reason == TIMER for _, _, reason, _ in market.ends(self.exchange).values())
+        return {name for name, seen in {"open orders": self.by_hand, "engine": timed}.items() if seen}
 
     async def _play(self):
         family = self.forecast.family
@@ -159,27 +166,39 @@ class World:
         others = [self.loop.create_task(market.strangers(self, family.strangers))]
         if family.person:
             others.append(self.loop.create_task(market.person(self, family.person)))
-        for number in range(self.orders):
+        if self.day.hands:
+            others.append(self.loop.create_task(Hands(self, self.day.hands).work()))
+        together, _ = self.day.batch
+        for number in range(together, self.orders):
             self.start(self._trade(number, family.gap_s * (number + stream(self.seed, "start", number).random())))
+        for when, work in come(self):
+            self.start(self._at(when, work))
         flood = self.loop.create_task(self._flood(family.flood)) if family.flood else None
         await asyncio.sleep(self.forecast.lasts_s)
         await self._mend()
         tier = market.tier_of(self.seed)
         if flood is not None:
-            await self._settle(T_FLOOD_S + T_COUNTED_S[tier] - T_S, self._unresolved())
+            await self._settle(T_FLOOD_S + T_COUNTED_S[tier] - T_S, self.unresolved())
             flood.cancel()
-        # After a flood there are pages of closed orders to look through, each of which costs its points.
-        counted_s = (T_COUNTED_S[tier] - T_S) * (1 if flood is None else 3)
+        # After a flood there are pages of closed orders to look through, each of which costs its points; and each amend in
+        # doubt, and what a person placed, is asked for from the same counter.
+        shares = 1 + bool(self.day.hands) + len(self.disk.open_amends(ACCOUNT)) + 2 * (flood is not None)
+        counted_s = (T_COUNTED_S[tier] - T_S) * shares
         await self._settle(T_S + counted_s + max(family.delays_s) - DELAY_S, ())
         self.weather = CALM
         for task in others:
             task.cancel()
+        await asyncio.sleep(max(0.0, self.latest_due + SWITCHED_S - self.loop.now))
         await self._agree()
 
     async def _trade(self, number, after_s):
         await asyncio.sleep(after_s)
         trader = self.traders[number] = Trader(self, number)
         await trader.trade()
+
+    async def _at(self, when, work):
+        await asyncio.sleep(when)
+        await work()
 
     async def _flood(self, a_second):
         chance, number = stream(self.seed, "flood"), self.orders
@@ -224,7 +243,7 @@ class World:
     async def _settle(self, allowed_s, owed):
         """P2: what is owed (or everything) is settled in the time allowed, which grows with the V in force."""
         began, visibility = self.loop.now, self.gateway.house.visibility
-        while left := [order for order in self._unresolved() if not owed or order in owed]:
+        while left := [order for order in self.unresolved() if not owed or order in owed]:
             if self.loop.now > began + allowed_s + 2 * (visibility.bound_s - V_S):
                 took = f"{self.loop.now - began:.1f} s of good weather, V being {visibility.bound_s:g} s"
                 self.findings += [Finding("P2.T", f"{order} is not settled after {took}") for order in left]
@@ -239,11 +258,11 @@ class World:
         while self.loop.now < began + AGREE_S:
             await asyncio.sleep(0.5)
             await self._look()
-            if self.gateway.house.executions.state is FeedState.LIVE and not ends(self._history()):
+            if self.gateway.house.executions.state is FeedState.LIVE and not self.ends():
                 break
         self.counts["agreeing ms"] += round((self.loop.now - began) * 1000)
 
-    def _unresolved(self):
+    def unresolved(self):
         return sorted(order.key.client_order_id for order in self.disk.in_status(ACCOUNT, UNRESOLVED))
 
     async def _look(self):
@@ -274,20 +293,17 @@ class World:
         self.loop.run_forever()
         self.loop.close()
 
-    def _history(self):
-        return History(
-            calls=self.calls,
-            entered=market.entered(self.exchange),
-            heard=market.heard(self.wire),
-            finals=self.finals,
-            superseded=self.superseded,
-        )
-
-    def _count(self, history):
+    def _count(self):
+        """What there was to judge, and how the orders ended."""
+        history = self.history()
         self.counts["orders"] += len(self.traders)
         self.counts["entered"] += len(history.entered)
         self.counts["requests"] += len(history.heard)
-        self.counts["calls"] += len(history.calls)
+        self.counts["calls"] += len(history.calls) + len(self.amend_calls)
+        self.counts["amends"] += len({(call.order, call.request) for call in self.amend_calls})
+        self.counts["applied"] += sum(not each.by_hand for each in self._amends().stood)
+        for order in self.exchange.venue.orders.accepted():
+            self.counts[f"type {order.terms.kind}"] += 1
         self.counts["virtual s"] += round(self.loop.now)
         for final in self.finals.values():
             self.counts[f"ends {'unknown' if final is None else final.status}"] += 1

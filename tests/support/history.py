@@ -52,7 +52,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Entered:
-    """One order the exchange accepted, as it stood at the end; status is Kraken's word, `also` another that is as true."""
+    """One order the exchange accepted, as it stood at the end; status is Kraken's word."""
 
     venue_id: str
     quantity: Decimal
@@ -61,7 +61,6 @@ class Entered:
     filled: Decimal = _ZERO
     cost: Decimal = _ZERO
     fee: Decimal = _ZERO
-    also: str = ""
 
 
 @dataclass(frozen=True)
@@ -186,7 +185,7 @@ def _status(order, told, call, mine):
             yield Finding(
                 "P2.positive", f"{where} told {told.status} as {told.venue_id!r}, and the exchange has no such order"
             )
-        elif told.filled > match.filled or not {match.status, match.also} & ENDED.get(told.status, {match.status}):
+        elif told.filled > match.filled or match.status not in ENDED.get(told.status, {match.status}):
             yield Finding(
                 "P2.positive", f"{where} told {told.status} {told.filled}, yet it is {match.status} {match.filled}"
             )

@@ -4,9 +4,7 @@ A fence that is removed alone may stay harmless, because another covers for it; 
 of the other, named in `without`. A simulation that misses one of these proves nothing.
 """
 
-from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import Decimal
 
 from execsvc.app import resolver as resolver_room
@@ -26,32 +24,11 @@ from execsvc.kraken.rates import KrakenRates
 from execsvc.kraken.sweep import _Look
 from execsvc.ports import Accepted, Fresh, JournalEntry, Known, RefusedByVenue, Unknown, Unsent
 from execsvc.store.memory import MemoryStore
+from tests.sim.planted.bug import Bug
+from tests.sim.planted.many import MANY
 from tests.sim.world import World
 
 WINDOW_NS = 10 * 10**9
-
-
-@dataclass(frozen=True)
-class Bug:
-    """One planted bug: its number in promises.md, `plant` puts it in, any of `rules` sees it.
-
-    shown_by: a seed that showed it once, where to look first; only time is saved by it.
-    """
-
-    number: int
-    name: str
-    plant: Callable[[], "list[tuple[object, str, object]]"]
-    rules: frozenset[str]
-    without: str = ""
-    shown_by: int | None = None
-
-    @contextmanager
-    def planted(self):
-        """The engine with the bug in it."""
-        with ExitStack() as stack:
-            for owner, name, changed in self.plant():
-                stack.enter_context(_changed(owner, name, changed))
-            yield
 
 
 def _nothing(*_):
@@ -60,16 +37,6 @@ def _nothing(*_):
 
 async def _nothing_asked(*_):
     """The same, awaited."""
-
-
-@contextmanager
-def _changed(owner, name, changed):
-    kept = owner.__dict__[name]
-    setattr(owner, name, changed)
-    try:
-        yield
-    finally:
-        setattr(owner, name, kept)
 
 
 # ---- the journal -------------------------------------------------------------------------------------------------
@@ -299,10 +266,10 @@ _WRONG = frozenset({"P2.negative"})
 _LOST = frozenset({"P1.once", "P1.content", "P2.forgotten", "P2.negative", "P2.unsent"})
 BUGS = (
     Bug(1, "journal skipped", journal_skipped, _LOST, shown_by=1),
-    Bug(2, "journal after send", journal_after_send, _LOST, shown_by=7),
-    Bug(3, "signed again on time-out", signed_again_on_timeout, _TWICE, shown_by=11),
-    Bug(4, "Invalid nonce read as a refusal", nonce_refusal_believed, _WRONG, shown_by=35),
-    Bug(5, "owner check of the store's writes gone", owner_check_gone, frozenset({"P3.stale"}), shown_by=1),
+    Bug(2, "journal after send", journal_after_send, _LOST, shown_by=2),
+    Bug(3, "signed again on time-out", signed_again_on_timeout, _TWICE, shown_by=2),
+    Bug(4, "Invalid nonce read as a refusal", nonce_refusal_believed, _WRONG, shown_by=67),
+    Bug(5, "owner check of the store's writes gone", owner_check_gone, frozenset({"P3.stale"}), shown_by=3),
     Bug(6, "one sweep", one_sweep, _WRONG, shown_by=40),
     Bug(7, "closed before open", closed_before_open, _WRONG, without="the second sweep", shown_by=40),
     Bug(8, "nonce window", nonce_window, _WRONG | {"P3.rise"}, without="the deadline", shown_by=0),
@@ -315,7 +282,7 @@ BUGS = (
         without="the deadline and the second wait",
         shown_by=100,
     ),
-    Bug(11, "clock nonces, two owners", clock_nonces, frozenset({"P3.stale"}), shown_by=26),
+    Bug(11, "clock nonces, two owners", clock_nonces, frozenset({"P3.stale"}), shown_by=3),
     Bug(12, "V ignored", visibility_ignored, _WRONG, without="the deadline", shown_by=40),
     Bug(
         13,
@@ -327,6 +294,7 @@ BUGS = (
     ),
     Bug(14, "outcome told before commit", outcome_told_before_commit, frozenset({"P2.changed"}), shown_by=13),
     Bug(15, "sent past the tenure", sent_past_the_tenure, frozenset({"P3.tenure"}), shown_by=66),
-    Bug(16, "resolver starved by orders", resolver_starved, frozenset({"P2.T"}), shown_by=43),
-    Bug(17, "calls cost nothing", calls_cost_nothing, frozenset({"P4"}), shown_by=1),
+    Bug(16, "resolver starved by orders", resolver_starved, frozenset({"P2.T"}), shown_by=65),
+    Bug(17, "calls cost nothing", calls_cost_nothing, frozenset({"P4"}), shown_by=5),
+    *MANY,
 )

@@ -59,6 +59,24 @@ def test_one_that_is_back_in_time_loses_nothing():
     with_streams(scenario)
 
 
+def test_a_loss_while_the_last_one_is_still_being_carried_out_counts_too():
+    """What was placed between the two is the second one's to cancel."""
+
+    async def scenario(streams, clock, desk, _):
+        async def slowly():
+            await clock.sleep(20.0)
+            await desk.clear()
+
+        for _ in range(2):
+            with streams.attached("a", slowly):
+                await clock.sleep(1.0)
+            await clock.sleep(4.0)
+        await clock.sleep(30.0)
+        assert 2 == desk.carried_out
+
+    with_streams(scenario)
+
+
 def test_two_losses_within_the_grace_are_carried_out_once_after_the_last():
     """The grace counts from the last one."""
 

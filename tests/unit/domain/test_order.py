@@ -12,9 +12,11 @@ from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.market import Side
 from execsvc.domain.order import (
+    LOOKS_LAG_NS,
     TERMINAL,
     TRANSITIONS,
     Acknowledged,
+    Amended,
     CancelWished,
     Corrected,
     Doubted,
@@ -367,6 +369,22 @@ def test_a_picture_of_it_open_takes_no_amend_back_from_what_has_ended():
     assert ended is ended.apply(shown(Status.OPEN, spec=SPEC), 3)
     later = replace(SPEC, limit_price=Decimal("102.0"))
     assert later == ended.apply(shown(Status.CANCELLED, spec=later), 3).spec
+
+
+@pytest.mark.parametrize(("after_ns", "wish"), [(LOOKS_LAG_NS - 1, "ours"), (LOOKS_LAG_NS, "theirs")])
+def test_a_look_so_soon_after_an_amend_that_it_may_not_show_it_takes_nothing_back(after_ns, wish):
+    """Where the order ends meanwhile nothing would mend it. From V on a look is believed."""
+    ours, theirs = (replace(SPEC, limit_price=Decimal(price)) for price in ("101.0", "102.0"))
+    held = order(Status.OPEN).apply(Amended(ours), 5)
+    seen = held.apply(shown(Status.CANCELLED, spec=theirs, asked_ns=5 + after_ns), 6 + after_ns)
+    assert {"ours": ours, "theirs": theirs}[wish] == seen.spec
+
+
+def test_the_streams_word_of_a_wish_counts_at_once():
+    """It is never late."""
+    ours, theirs = (replace(SPEC, limit_price=Decimal(price)) for price in ("101.0", "102.0"))
+    held = order(Status.OPEN).apply(Amended(ours), 5)
+    assert theirs == held.apply(shown(Status.OPEN, spec=theirs), 6).spec
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [("2", "1"), ("1", "2")], ids=["older picture", "newer picture"])

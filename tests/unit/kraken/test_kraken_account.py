@@ -115,6 +115,18 @@ def test_unknown_id_does_not_hide_the_known_ones():
     assert ["O1", "O3"] == [order.venue_order_id for order in orders]
 
 
+def test_an_order_that_was_asked_for_says_since_when():
+    """What was done later it may not show yet, however long the answer took."""
+
+    async def act(side, clock):
+        began_ns = clock.wall_ns()
+        (found,) = await side.query(("O1",), clock.monotonic() + 5)
+        return began_ns, found.asked_ns
+
+    (began_ns, asked_ns), _ = live(lambda _: answer({"O1": ORDER}), act)
+    assert began_ns == asked_ns
+
+
 def trade(second):
     sample = next(iter(vector("rest_TradesHistory")["result"]["trades"].values()))
     return sample | {"time": second}
