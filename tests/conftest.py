@@ -4,8 +4,13 @@
 """
 
 import os
+import signal
 
 from hypothesis import settings
+
+# A suite that a shell runs in the background ignores Ctrl-C, and would have its children ignore it, which tests send them.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Two slow cores shared with others make example deadlines lie; chance in CI would make a red run unrepeatable.
 settings.register_profile("house", deadline=None, max_examples=40, derandomize=os.environ.get("CI") == "true")

@@ -26,6 +26,7 @@ from execsvc.telemetry import Spans, Telemetry
 
 VENUE_FLOOR_S = 2.0  # kraken.md 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
 FLOOR_MARGIN_S = 0.2
+_NOTHING_STANDS = frozenset({Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT})
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ class Desk:
         """Checks, then the intent. A refusal is told only for an id that is not known: a repeat places nothing."""
         with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
             instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
-            spec = replace(spec, symbol=instrument.symbol)
+            if spec.symbol != instrument.symbol:
+                spec = replace(spec, symbol=instrument.symbol)
             try:
                 self.check(instrument, spec, timing)
                 room = await self._room_at_once(key, spec)
@@ -176,8 +178,8 @@ class Desk:
         settled = await watch.until_settled(order, timing.answer_by)
         if settled.status in UNRESOLVED:
             settled = await self._sender.doubted(settled)
-        if settled.status in {Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT} and settled.end_fault is not None:
-            fault = settled.end_fault
+        fault = settled.end_fault
+        if fault is not None and settled.status in _NOTHING_STANDS:
             raise error_of(fault.with_metadata(replayed="true") if replayed else fault)
         return Placed(settled, replayed)
 

@@ -44,7 +44,7 @@ class AmendRoom:
     def overrun(self) -> Fault | None:
         """As EngineRoom.overrun: cancels have used the room since."""
         pair, now = self.pair, self.clock.monotonic()
-        over = pair.counter.level(now) - (pair.counter.maximum - pair.counter.margin)
+        over = pair.counter.beyond(now)
         return None if over <= 0 else no_room(pair, float(over / pair.counter.decay), now, self.need)  # seconds
 
     def full(self) -> None:

@@ -32,10 +32,7 @@ class Counter:
     """The bound. `now` is monotonic seconds everywhere, points are Decimal."""
 
     def __init__(self, maximum: int, decay: Decimal) -> None:
-        self.maximum = Decimal(maximum)
-        self.decay = decay
-        self._decay = _parts(decay) // _NS
-        self._most = _parts(self.maximum)
+        self._measure(maximum, decay)
         self._landed = 0
         self._at_ns: int | None = None
         self._flying = 0
@@ -46,10 +43,13 @@ class Counter:
     def __repr__(self) -> str:
         return f"<Counter {points(self._landed + self._flying)}/{self.maximum}>"
 
-    @property
-    def margin(self) -> Decimal:
-        """Points of the maximum that are never used: one, and what Kraken's own decay may lag behind."""
-        return 1 + self.decay * QUANTUM_S if self.maximum > 1 + self.decay * QUANTUM_S else Decimal(0)
+    def _measure(self, maximum: int, decay: Decimal) -> None:
+        """Its figures. `margin`: points that are never used: one, and what Kraken's own decay may lag behind."""
+        self.maximum, self.decay = Decimal(maximum), decay
+        self._most, self._decay = _parts(self.maximum), _parts(decay) // _NS
+        lag = 1 + decay * QUANTUM_S
+        self.margin = lag if self.maximum > lag else Decimal(0)
+        self._usable = self._most - _parts(self.margin)
 
     def level(self, now: float) -> Decimal:
         """The most that Kraken's count can be at any moment from now on, if nothing more is sent."""
@@ -58,6 +58,11 @@ class Counter:
     def headroom(self, now: float, reserve: Decimal = Decimal(0)) -> Decimal:
         """Points that may be used now; never below 0."""
         return max(Decimal(0), self.maximum - self.margin - reserve - self.level(now))
+
+    def beyond(self, now: float) -> Decimal:
+        """Points above what may be used; 0 while there are none."""
+        over = self._sunk(_ns(now)) + self._flying - self._usable
+        return points(over) if over > 0 else Decimal(0)
 
     def wait_s(
         self, cost: Decimal, now: float, *, reserve: Decimal = Decimal(0), ahead: Decimal = Decimal(0)
@@ -68,7 +73,7 @@ class Counter:
         """
         if not cost:
             return 0.0
-        usable = self._most - _parts(self.margin + reserve)
+        usable = self._usable - _parts(reserve)
         if _parts(cost) > usable:
             return None
         now_ns = _ns(now)
@@ -148,8 +153,7 @@ class Counter:
     def resize(self, maximum: int, decay: Decimal, now: float) -> None:
         """The account is of another tier than thought: the level stays, the figures change."""
         self._sunk(_ns(now))
-        self.maximum, self.decay = Decimal(maximum), decay
-        self._most, self._decay = _parts(self.maximum), _parts(decay) // _NS
+        self._measure(maximum, decay)
 
     def idle(self, now: float) -> bool:
         """Nothing is in it and nothing under way."""

@@ -155,15 +155,14 @@ class Lane:
             now = self._clock.monotonic()
             if now >= by:
                 raise error_of(timed_out(effect))
-            if self._holder is not None and ticket in self._queue.heads() and now >= self._overtakes_at(ticket):
+            if self._holder is not None and self._queue.is_head(ticket) and now >= self._overtakes_at(ticket):
                 self._holder.overtaken = True  # its patience is over, whoever is next
                 self._holder = None
             self._grant_next(now)
 
     def _acts_at(self, ticket: Ticket) -> float:
         """When this one must look again by itself: the next of its rank keeps the time for all behind it."""
-        heads = self._queue.heads()
-        if ticket not in heads:
+        if not self._queue.is_head(ticket):
             return float("inf")  # seconds
         if self._holder is not None:
             return self._overtakes_at(ticket)
@@ -255,8 +254,9 @@ class Lane:
 
     def _wake_heads(self, rank: Rank | None = None) -> None:
         """Whoever became the next of its rank keeps the time from now on."""
-        for ticket in self._queue.heads():
-            if rank is None or ticket.rank is rank:
+        heads = self._queue.heads() if rank is None else (self._queue.head(rank),)
+        for ticket in heads:
+            if ticket is not None:
                 _wake(ticket)
 
     def _wake_all(self) -> None:

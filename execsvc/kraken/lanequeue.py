@@ -122,8 +122,17 @@ class LaneQueue:
 
     def heads(self) -> tuple[Ticket, ...]:
         """The next of each rank."""
-        firsts = (self._lines[rank].first() for rank in Rank)
+        firsts = (line.first() for line in self._lines.values() if len(line))
         return tuple(place.value for place in firsts if place is not None)
+
+    def head(self, rank: Rank) -> Ticket | None:
+        """The next of the rank."""
+        first = self._lines[rank].first()
+        return None if first is None else first.value
+
+    def is_head(self, ticket: Ticket) -> bool:
+        """Whether it is the next of its rank."""
+        return self.head(ticket.rank) is ticket
 
     def wait_s(self, ticket: Ticket, now: float) -> float | None:
         """Seconds until the counter lets this one go, were it the next of its rank; None: never."""
@@ -183,6 +192,8 @@ class LaneQueue:
     def pick(self, now: float, may_go: Callable[[Rank], bool]) -> Ticket | None:
         """Who goes next, of the ranks that may and as the counter allows; it stays in the queue until served."""
         heads = {ticket.rank: ticket for ticket in self.heads() if may_go(ticket.rank)}
+        if len(heads) <= 1:  # nobody to choose among, as nearly always
+            return next((ticket for ticket in heads.values() if self.wait_s(ticket, now) == 0), None)
         aged = Rank.RESOLVE in heads and any(
             now - place.value.since >= self._ageing_s for place in self._lines[Rank.RESOLVE]
         )

@@ -89,7 +89,7 @@ class EngineRoom:
     def overrun(self) -> Fault | None:
         """Why it must not leave now after all: cancels, which nothing holds back, have used the room since. With the wait."""
         pair, now = self.pair, self.clock.monotonic()
-        over = pair.counter.level(now) - (pair.counter.maximum - pair.counter.margin)
+        over = pair.counter.beyond(now)
         return None if over <= 0 else no_room(pair, float(over / pair.counter.decay), now, self.need)  # seconds
 
     def full(self) -> None:
@@ -131,6 +131,8 @@ class PairDoor:
         """
         now = self._clock.monotonic()
         self._demand_open_orders(now, need)
+        if not len(self._turns) and self._wait_s(Decimal(0), now, need) == 0:
+            return
         self._forget(now)
         place = self._ripe(caller, now, need)
         if place is None and by > now:
@@ -178,9 +180,11 @@ class PairDoor:
 
     def _wait_s(self, ahead: Decimal, now: float, need: Need) -> float:
         """Room for the price of now, or the moment when a lower price holds and there is room for that: the sooner."""
-        prices = ((0.0, need.points),) if need.prices is None else need.prices(now)
-        waits = ((after_s, self.pair.counter.wait_s(points, now, ahead=ahead)) for after_s, points in prices)
         never_s = float("inf")  # seconds
+        if need.prices is None:
+            whole_s = self.pair.counter.wait_s(need.points, now, ahead=ahead)
+            return never_s if whole_s is None else whole_s
+        waits = ((after_s, self.pair.counter.wait_s(points, now, ahead=ahead)) for after_s, points in need.prices(now))
         return min((max(after_s, wait_s) for after_s, wait_s in waits if wait_s is not None), default=never_s)
 
     def _granted(self, points: Decimal, need: Need) -> EngineRoom:

@@ -24,14 +24,15 @@ class BadSecretError(ValueError):
 class Signer:
     """Holds one key. Neither repr nor error shows any part of the secret."""
 
-    __slots__ = ("_key", "_secret")
+    __slots__ = ("_key", "_keyed")
 
     def __init__(self, key: str, secret: Hidden) -> None:
         try:
-            self._secret = binascii.a2b_base64(secret.reveal().encode(), strict_mode=True)
+            raw = binascii.a2b_base64(secret.reveal().encode(), strict_mode=True)
         except (binascii.Error, UnicodeEncodeError):
             raise BadSecretError("the API secret is not base64") from None
         self._key = key
+        self._keyed = hmac.new(raw, digestmod="sha512")  # what depends on the secret alone is reckoned once
 
     def __repr__(self) -> str:
         return f"<Signer of key {self.fingerprint[:8]}>"
@@ -44,9 +45,10 @@ class Signer:
     def sign(self, path: str, nonce: int, body: bytes) -> dict[str, str]:
         """The headers of one POST; `body` are the exact bytes sent, and contain the same nonce."""
         digest = hashlib.sha256(b"%d" % nonce + body).digest()
-        signature = hmac.digest(self._secret, path.encode() + digest, "sha512")
+        signature = self._keyed.copy()
+        signature.update(path.encode() + digest)
         return {
             "API-Key": self._key,
-            "API-Sign": binascii.b2a_base64(signature, newline=False).decode(),
+            "API-Sign": binascii.b2a_base64(signature.digest(), newline=False).decode(),
             "Content-Type": "application/x-www-form-urlencoded",
         }

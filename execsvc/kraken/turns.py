@@ -88,7 +88,9 @@ class Turns(Generic[V]):
     def first(self) -> Place[V] | None:
         """Who goes next."""
         heads = [queue[0] for queue in self._queues.values()]
-        return min(heads, key=lambda place: place.order) if heads else None
+        if len(heads) <= 1:
+            return heads[0] if heads else None
+        return min(heads, key=lambda place: place.order)
 
     def serve(self, place: Place[V]) -> None:
         """It goes: the line moves on to its tag."""

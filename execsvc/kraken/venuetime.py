@@ -65,13 +65,17 @@ class VenueTime:
         """The middle of the bounds and half their width; offset 0 ± 0.5 s before any stamp."""
         if self._bounds is None:
             return ClockReading(0.0, UNREAD_UNCERTAINTY_S, 0.0)
+        offset_s = self._offset_s()
         aged = self._bounds.aged(now_ns)
-        offset_s = (aged.low_ns + aged.high_ns) / 2 / _SECOND_NS
         return ClockReading(offset_s, (aged.high_ns - aged.low_ns) / 2 / _SECOND_NS, self._round_trip_s)
 
     def venue_ns(self, now_ns: int) -> int:
         """What Kraken's clock shows when ours shows `now_ns`, as best we know."""
-        return now_ns + int(self.reading(now_ns).offset_s * _SECOND_NS)
+        return now_ns + int(self._offset_s() * _SECOND_NS)
+
+    def _offset_s(self) -> float:
+        """The middle of the bounds, which age widens on both sides alike."""
+        return 0.0 if self._bounds is None else (self._bounds.low_ns + self._bounds.high_ns) / 2 / _SECOND_NS
 
     def earliest_ns(self, now_ns: int) -> int:
         """`now_ns` in Kraken's time, on the early side of the uncertainty."""

@@ -136,7 +136,7 @@ class WsFace:
     def _acknowledge(self, line: Line, topic: Topic, req_id: int | None, now: int, *, snapshot: bool) -> bool:
         """Follow one topic and say so; returns False, and says that, when it cannot be followed."""
         error = ""
-        if topic.symbol and topic.symbol not in self._venue.directory.symbols:
+        if topic is not INSTRUMENT and topic.symbol not in self._venue.directory.symbols:
             error = f"Currency pair not supported {topic.symbol}"
         elif topic.slot in line.topics:
             error = "Already subscribed"

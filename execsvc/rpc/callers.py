@@ -6,12 +6,15 @@ configured: an `authorization` header is neither needed nor looked at, and GetSe
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import unquote
 
 from execsvc.domain.caller import Caller, Permission
 from execsvc.domain.errors import Reason, refuse
+
+_PEERS_KEPT = 1024
 
 
 class Callers(Protocol):
@@ -47,6 +50,7 @@ class LocalCaller:
         return f"one local caller, no tokens{', from anywhere' if self._anywhere else ''}"
 
 
+@lru_cache(_PEERS_KEPT)
 def is_this_machine(peer: str) -> bool:
     """Whether gRPC's name of a peer (`ipv4:127.0.0.1:5000`, `ipv6:%5B::1%5D:5000`, `unix:…`) is loopback."""
     kind, _, rest = unquote(peer).partition(":")

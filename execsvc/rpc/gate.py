@@ -256,6 +256,8 @@ class Gate:
         return {name: value for name, value in facts.items() if value}
 
     def _tell(self, visit: Visit, answer: Answer | None) -> None:
+        if not visit.span.is_recording():
+            return
         service, _, method = visit.method.partition("/")
         named = {f"execsvc.{name}": value for name, value in self._facts(visit).items()}
         tell(visit.span, {**named, "rpc.system": "grpc", "rpc.service": service, "rpc.method": method})

@@ -90,9 +90,10 @@ def decimal(*, above_zero: bool = True, signed: bool = False, below: int | None 
 
 def choice(kind: WireEnum, refused: tuple[int, ...] = ()) -> Rule:
     """A value the enum has; zero passes unless refused or needed()."""
+    allowed = frozenset(kind.values()).difference(refused)
 
     def check(number: int) -> str | None:
-        if number in kind.values() and number not in refused:
+        if number in allowed:
             return None
         known = ", ".join(name for name, value in kind.items() if value and value not in refused)
         return f"unknown value {number}; one of {known}"

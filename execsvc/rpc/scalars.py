@@ -69,10 +69,11 @@ def seconds_of(span: Duration) -> float:
 
 def decimal(value: Decimal) -> str:
     """The contract's text: scale kept; a derived figure finer than 18 digits (an average) is rounded to them."""
-    exponent = value.as_tuple().exponent
-    if isinstance(exponent, int) and exponent < -FRACTION_DIGITS:
-        value = value.quantize(_FINEST, context=_WIDE)
-    return money.text(value or value.copy_abs())  # -0 is no figure of the contract
+    text = money.text(value or value.copy_abs())  # -0 is no figure of the contract
+    if len(text.partition(".")[2]) <= FRACTION_DIGITS:
+        return text
+    value = value.quantize(_FINEST, context=_WIDE)
+    return money.text(value or value.copy_abs())
 
 
 def decimal_or_empty(value: Decimal | None) -> str:

@@ -229,6 +229,8 @@ NO_ORDER_TYPE = (
 def check(request: Message) -> None:
     """Raises INVALID_REQUEST or ORDER_TYPE_UNKNOWN with every violation."""
     found = tuple(violations(request))
+    if not found:
+        return
     if any(each.description == NO_ORDER_TYPE for each in found):
         raise error_of(
             Fault(
@@ -237,42 +239,45 @@ def check(request: Message) -> None:
                 fields=found,
             )
         )
-    if found:
-        raise invalid(found)
+    raise invalid(found)
 
 
-def violations(message: Message, path: str = "") -> Iterator[FieldViolation]:
+def violations(message: Message, path: str = "") -> list[FieldViolation]:
     """Every rule that the message breaks: its fields' own, then those between fields that are not bad already."""
-    bad = set()
-    for violation in _in_fields(message, path):
-        bad.add(violation.path)
-        yield violation
-    yield from (violation for violation in between(message, path) if violation.path not in bad)
+    found = _in_fields(message, path)
+    bad = {violation.path for violation in found}
+    found += (violation for violation in between(message, path) if violation.path not in bad)
+    return found
 
 
-def _in_fields(message: Message, path: str) -> Iterator[FieldViolation]:
+def _in_fields(message: Message, path: str) -> list[FieldViolation]:
     name = message.DESCRIPTOR.name
     given = {field.name: (field, value) for field, value in message.ListFields()}
+    found: list[FieldViolation] = []
     for field_name, rule in TABLE[name].items():
         if field_name in given:
-            yield from _of_field(*given[field_name], rule, f"{path}{field_name}")
+            field, value = given[field_name]
+            problem = None if rule.check is None else rule.check(value)
+            if problem is not None:
+                found.append(FieldViolation(f"{path}{field_name}", problem))
+            elif rule.each is not None or field.message_type is not None:
+                found += _inside(field, value, rule, f"{path}{field_name}")
         elif rule.required:
-            yield FieldViolation(f"{path}{field_name}", f"required: {rule.required}")
+            found.append(FieldViolation(f"{path}{field_name}", f"required: {rule.required}"))
     for oneof, words in ONEOFS.get(name, {}).items():
         if message.WhichOneof(oneof) is None:
-            yield FieldViolation(f"{path}{oneof}", f"required: {words}")
+            found.append(FieldViolation(f"{path}{oneof}", f"required: {words}"))
     if name == "OrderSpec" and message.WhichOneof("order_type") is None:
-        yield FieldViolation(f"{path}order_type", NO_ORDER_TYPE)
+        found.append(FieldViolation(f"{path}order_type", NO_ORDER_TYPE))
+    return found
 
 
-def _of_field(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldViolation]:
-    problem = rule.check(value) if rule.check is not None else None
-    if problem is not None:
-        yield FieldViolation(path, problem)
-    elif rule.each is not None:
+def _inside(field: Any, value: Any, rule: Rule, path: str) -> Iterator[FieldViolation]:
+    """Of a list's entries, and of a message's own fields."""
+    if rule.each is not None:
         problems = ((index, rule.each(entry)) for index, entry in enumerate(value))
         yield from (FieldViolation(f"{path}[{index}]", words) for index, words in problems if words is not None)
-    elif field.message_type is not None and field.message_type.name in TABLE:
+    elif field.message_type.name in TABLE:
         entries = (
             [(f"{path}[{index}]", each) for index, each in enumerate(value)] if field.is_repeated else [(path, value)]
         )

@@ -100,7 +100,13 @@ def test_reads_that_cost_nothing_are_seen(monkeypatch):
 
 def test_a_margin_of_nothing_is_seen(monkeypatch):
     """Where the last point is used the exchange, whose counters sink in steps, refuses."""
-    monkeypatch.setattr(Counter, "margin", Decimal(0))
+    measure = Counter._measure
+
+    def to_the_last(self, maximum, decay):
+        measure(self, maximum, decay)
+        self._usable = self._most
+
+    monkeypatch.setattr(Counter, "_measure", to_the_last)
     assert saturate("pro", minutes=BRIEF_MINUTES).engine.refused > 0
 
 

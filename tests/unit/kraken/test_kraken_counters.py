@@ -309,3 +309,17 @@ def test_a_person_sees_level_and_maximum():
     made = landed(8)
     charge = made.hold(Decimal("0.5"), 0.0)
     assert ("<Counter 8.5/60>", "<Charge 0.5 flying>") == (repr(made), repr(charge))
+
+
+@pytest.mark.parametrize(("used", "over"), [(0, 0), (57, 0), ("57.25", "0.25"), (60, 3)])
+def test_what_is_beyond_is_the_level_above_what_may_be_used(used, over):
+    """Above the maximum less the margin; never below nothing."""
+    assert Decimal(over) == landed(used).beyond(0.0)
+
+
+def test_what_may_be_used_follows_the_tier():
+    """The account turns out to be of a larger one: what was beyond is not any more, and the margin is the new one's."""
+    made = landed(60)
+    made.resize(125, Decimal("2.34"), 0.0)
+    made.correct(Decimal(120), 0.0)
+    assert (Decimal("5.68"), Decimal("0.68")) == (made.margin, made.beyond(0.0))

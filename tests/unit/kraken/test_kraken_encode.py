@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
+from hypothesis import strategies as st
 from kraken_parts import vector
 
 from execsvc.domain.ids import OrderKey
@@ -139,6 +140,20 @@ def test_a_plus_survives_the_form():
     body = encode.form(placed(KINDS["trailing stop limit"]), 1).decode()
     assert "price=%2B1.5%25" in body
     assert (["+1.5%"], ["-0.5%"]) == (parse_qs(body)["price"], parse_qs(body)["price2"])
+
+
+@given(st.integers(0, 4_102_444_800 * 10**9))
+def test_an_instant_is_cut_to_the_millisecond(at_ns):
+    """Never later than it is, and by less than one."""
+    read = datetime.fromisoformat(encode.instant(at_ns))
+    assert at_ns // 10**6 == (read - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+@example({"a": "2023-09-24T14:15:22.000Z", "b": "+1.5%"})
+@given(st.dictionaries(st.sampled_from("abc"), st.text(st.sampled_from("aZ09.-_:+%&= é/~"))))
+def test_a_form_is_written_as_the_library_writes_it(params):
+    """Whatever the values are, plain ones and instants included."""
+    assert urlencode({"nonce": 7} | params) == encode.form(params, 7).decode()
 
 
 @given(every_spec())

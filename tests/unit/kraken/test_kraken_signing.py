@@ -20,6 +20,14 @@ def test_signature_is_the_published_one(case):
     assert headers["API-Key"] == "key"
 
 
+def test_one_signature_leaves_no_trace_in_the_next():
+    """The key is prepared once and used for every call: the same call is signed the same, whatever was signed between."""
+    case, signer = SIGNATURES[0], Signer("key", Secret(SIGNATURES[0]["private_key"]))
+    calls = (case["path"], "/0/private/Balance", case["path"])
+    first, _, again = (signer.sign(path, int(case["nonce"]), case["body"].encode())["API-Sign"] for path in calls)
+    assert (case["api_sign"], case["api_sign"]) == (first, again)
+
+
 def test_signer_shows_neither_key_nor_secret():
     """Repr shows a fingerprint only."""
     shown = repr(Signer("a-public-key", Secret(SECRET)))

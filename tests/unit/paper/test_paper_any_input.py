@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from execsvc.paper.restface import PRIVATE, Request
@@ -151,6 +151,7 @@ def test_deep_frame():
     ).map(json.dumps),
     st.sampled_from(["public", "private"]),
 )
+@example('{"method":"subscribe","params":{"channel":"ohlc","symbol":[""],"interval":5}}', "public")
 def test_any_frame(text, kind):
     """A text frame of any content is answered with JSON objects, and the line stays up."""
     socket = BENCH.open(kind)
