@@ -21,7 +21,7 @@ MINUTES, PAUSE_S, SEED = 10.0, 4.0, 1
 SHOWN = 20  # of the wrong ones
 sys.path.append(str(HERE.parent))  # what strikes and judges lives with the tests
 
-from tests.fault.book_soak import DEPTHS, LOOK_S, ON_ITS_WAY_S, SYMBOLS, soaked  # noqa: E402  the path comes first
+from tests.fault.book_soak import DEEP_S, DEPTHS, LOOK_S, ON_ITS_WAY_S, SYMBOLS, soaked  # noqa: E402  the path comes first
 
 
 def told(found: Any, load: Sequence[float], options: argparse.Namespace) -> str:
@@ -42,6 +42,7 @@ def told(found: Any, load: Sequence[float], options: argparse.Namespace) -> str:
         f"| oldest of them, nothing struck | {found.worst_calm_s:.2f} s ({ON_ITS_WAY_S:.0f} s are allowed) |",
         f"| oldest of them, whatever was struck | {found.worst_s:.2f} s |",
         f"| LIVE, right in the ten levels of the checksum, not below, after a lost update | {found.deep:,} |",
+        f"| the longest that one book was so | {found.worst_deep_s:.1f} s ({DEEP_S:.0f} s are allowed) |",
         f"| **LIVE and wrong, or older than what was struck explains** | **{len(found.bad)}** |",
     ]
     return "\n".join([*lines, *(f"- {each}" for each in found.bad[:SHOWN])]) + "\n"

@@ -1,26 +1,36 @@
 """Books: a chain of changes by symbol and depth. Conflated readers get whole books, spaced; the others every change.
 
-That a book is right is the venue's adapter's to see (checksums); what a voided one means is followed.py's.
+That a book is right is the venue's adapter's to see (checksums), and below the levels of the checksum audit.py's; what a
+voided one means is followed.py's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from execsvc.app.audit import Stretch, Unlike, coarsest
 from execsvc.app.followed import Followed
 from execsvc.app.hub import Delivery, Mailbox
 from execsvc.app.topics import BookChange, BookState
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import BookSeen, BookTopic, BookView, FeedState, Level
-from execsvc.ports import PublicVenue
+from execsvc.ports import Clock, PublicVenue
+from execsvc.telemetry import Telemetry
 
 Key = tuple[str, int]
 
 LEVELS = 3
 LOOKED_AT = 10  # as many levels of the venue's are asked for
+BEFORE_S = 2.0  # REST may lag by so much
+ASKING_S = 3.0
+AFTER_S = 1.0  # the stream may
 
 
 class Books(Followed[Key, BookState, BookChange]):
     """Books by symbol and depth."""
+
+    def __init__(self, clock: Clock, telemetry: Telemetry, starting: Callable[[int], FeedState]) -> None:
+        super().__init__(clock, telemetry, starting)
+        self._audited: dict[Key, Stretch] = {}
 
     @contextmanager
     def reading(self, symbol: str, depth: int, delivery: Delivery) -> Iterator[Mailbox[BookChange]]:
@@ -31,12 +41,14 @@ class Books(Followed[Key, BookState, BookChange]):
             yield box
 
     def saw(self, seen: BookSeen) -> None:
-        """The book moved."""
+        """The book moved. What still comes of a picture that is void counts for nothing."""
         state = self._states.get((seen.topic.symbol, seen.topic.depth))
-        if state is None:
+        if state is None or (state.last is None and not seen.snapshot):
             return
         state.last = seen
         state.version += 1
+        if self._audited and (stretch := self._audited.get((seen.topic.symbol, seen.topic.depth))):
+            stretch.saw(seen)
         change = BookChange(
             seen.topic.symbol,
             seen.topic.depth,
@@ -65,7 +77,25 @@ class Books(Followed[Key, BookState, BookChange]):
         state = self._states.get(key)
         if state is None or state.last is None:
             return False
-        return _best(state.last.view()) == _best(theirs)
+        ours = state.last.view()
+        return _alike(ours.bids[:LEVELS], theirs.bids[:LEVELS]) and _alike(ours.asks[:LEVELS], theirs.asks[:LEVELS])
+
+    async def unlike(self, key: Key, venue: PublicVenue, instrument: Instrument) -> Unlike | None:
+        """Levels below the checksum's that differ from the venue's, and did all the while; None: it proves nothing.
+
+        Takes a few seconds; one of a book at a time. Raises what the venue raises.
+        """
+        state = self._states.get(key)
+        if state is None or state.last is None:
+            return None
+        stretch = self._audited[key] = Stretch(state.last.view())
+        try:
+            await self._clock.sleep(BEFORE_S)
+            theirs = await venue.book(instrument, key[1], self._clock.monotonic() + ASKING_S)
+            await self._clock.sleep(AFTER_S)
+        finally:
+            del self._audited[key]
+        return stretch.unlike(theirs) if state.state is FeedState.LIVE and not stretch.broken else None
 
     def version(self, key: Key) -> int:
         """How often it changed; 0 when it is not followed."""
@@ -95,5 +125,10 @@ class Books(Followed[Key, BookState, BookChange]):
         box.offer(view.symbol, whole, snapshot=snapshot)
 
 
-def _best(view: BookView) -> tuple[tuple[Level, ...], tuple[Level, ...]]:
-    return view.bids[:LEVELS], view.asks[:LEVELS]
+def _alike(ours: tuple[Level, ...], theirs: tuple[Level, ...]) -> bool:
+    """As far as theirs is printed."""
+    step = coarsest(theirs)
+    return len(ours) == len(theirs) and all(
+        mine.price == other.price and abs(mine.quantity - other.quantity) < step
+        for mine, other in zip(ours, theirs, strict=True)
+    )

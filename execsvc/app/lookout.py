@@ -1,20 +1,24 @@
 """Looks after topics that say nothing though their line beats: a quiet one is left alone, a dead one is told.
 
 Other topics may prove a trade that was not told (witness.py); else the venue is asked over REST, one topic at a time
-(quiet.py). A dead one is void, STALE, and subscribed anew, until it speaks or agrees with the venue. What its picture is
-and how it is compared is the room's business (followed.py).
+(quiet.py). A dead one is void, STALE, and subscribed anew, until it speaks or agrees with the venue. Deep books are compared
+even if they speak (audit.py), and a wrong one is dead alike. What a picture is and how it is compared is the room's business
+(followed.py).
 """
 
 from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
+from execsvc.app.audit import Audits
+from execsvc.app.books import Books
 from execsvc.app.followed import Followed
 from execsvc.app.links import Links
 from execsvc.app.quiet import QuietTopics
 from execsvc.app.topics import link_of
 from execsvc.app.witness import Witnesses
+from execsvc.domain.errors import ExecsvcError
 from execsvc.domain.instrument import Instrument
-from execsvc.domain.market import CandleTopic, Ticker, TickerTopic, Topic, TradesSeen, TradeTopic
+from execsvc.domain.market import BookTopic, CandleTopic, Ticker, TickerTopic, Topic, TradesSeen, TradeTopic
 from execsvc.ports import Clock, PublicVenue, Tasks
 
 Place = tuple[Followed[Any, Any, Any], Any]
@@ -42,13 +46,17 @@ class Lookout:
         self._quiet = QuietTopics(clock)
         self._witnesses = Witnesses()
         self._looking = False
+        self._audits = Audits(clock)
+        self._auditing = False
 
     def __repr__(self) -> str:
-        return f"<Lookout {self._quiet!r} looking={self._looking}>"
+        return f"<Lookout {self._quiet!r} looking={self._looking} {self._audits!r} auditing={self._auditing}>"
 
     def heard(self, topic: Topic, *, snapshot: bool) -> None:
         """The topic spoke."""
         self._quiet.heard(topic, snapshot=snapshot)
+        if snapshot:
+            self._audits.renewed(topic)
 
     def ticker(self, ticker: Ticker, *, snapshot: bool) -> None:
         """A ticker spoke."""
@@ -64,15 +72,20 @@ class Lookout:
     def keep(self, topics: Collection[Topic]) -> None:
         """Forgets all others."""
         self._quiet.keep(topics)
+        self._audits.keep(topics)
         self._witnesses.keep(topic.symbol for topic in topics)
 
     def look(self, rooms: Iterable[Followed[Any, Any, Any]]) -> None:
-        """Called at short intervals: judges the proofs, and begins the next comparison when one is due."""
+        """Called at short intervals: judges the proofs, and begins the next comparisons when they are due."""
         live = self._beating(topic for room in rooms for topic in room.read(dead=False))
         tapes = [topic for topic in live if isinstance(topic, TradeTopic | CandleTopic)]
         for topic in self._witnesses.missed(tapes, self._quiet.heard_at, self._clock.monotonic()):
             self._quiet.convicted(topic)
             self._found(topic, dead=True)
+        deep = None if self._auditing else self._audits.next(live)
+        if deep is not None:
+            self._auditing = True
+            self._tasks.start(f"audit {deep}", self._audit(deep))
         if self._looking:
             return
         dead = self._beating(topic for room in rooms for topic in room.read(dead=True))
@@ -94,6 +107,19 @@ class Lookout:
             self._found(topic, dead=await self._quiet.is_dead(topic, agrees))
         finally:
             self._looking = False
+
+    async def _audit(self, topic: BookTopic) -> None:
+        room, key = self._place(topic)
+        try:
+            instrument = self._instrument_of(topic.symbol)
+            unlike = await room.unlike(key, self._venue, instrument) if isinstance(room, Books) else None
+        except ExecsvcError:
+            unlike = None
+        finally:
+            self._auditing = False
+        if self._audits.is_wrong(topic, unlike):
+            self._quiet.convicted(topic)
+            self._found(topic, dead=True)
 
     def _found(self, topic: Topic, *, dead: bool | None) -> None:
         room, key = self._place(topic)

@@ -42,6 +42,7 @@ UNTIL_NEXT_S = 3.0  # what was lost or spoilt shows with the next update
 SILENT_S = 7.0  # no frame for 5 s, told within 1 s
 FROZEN_S = 14.0  # 4.5 s or ten usual gaps, other topics looked at first, two looks
 FROZEN_MS, SILENT_MS = 16_000, 7_000
+DEEP_S = 60.0  # wrong below the checksum: its turn after 30 s, another look after 5 s, other suspects first
 
 # What is struck: its fault (besides the symbol, for those of one book) and how late books may then be.
 QUIET_KINDS = (
@@ -118,6 +119,7 @@ class Reader:
         self._void = True
         self._state = common.FEED_STATE_RESYNCING
         self.snapshot_at = float("-inf")
+        self.deep_since = None  # LIVE, and wrong below the checksum in every look
         self.reasons = Counter()
         self.deltas = 0
 
@@ -165,12 +167,13 @@ class Reader:
 
 @dataclass
 class Found:
-    """What came of a run. `deep`: below the ten levels that the checksum covers, after an update that was lost."""
+    """What came of a run. `deep`: wrong below the ten levels that the checksum covers, after an update that was lost."""
 
     looks: int = 0
     live: int = 0
     late: int = 0
     deep: int = 0
+    worst_deep_s: float = 0.0  # the longest that one book was so
     worst_s: float = 0.0  # the oldest book that said LIVE
     worst_calm_s: float = 0.0  # the same while nothing was struck
     bad: list[str] = field(default_factory=list)
@@ -228,6 +231,7 @@ class Soak:
     def _judge(self, reader, now):
         found = self.found
         found.looks += 1
+        deep_since, reader.deep_since = reader.deep_since, None
         if not reader.live:
             return
         found.live += 1
@@ -235,9 +239,15 @@ class Soak:
         age = self._truth.age(reader.symbol, bids, asks, reader.depth, now)
         if age is None and reader.depth > SUMMED and self._lost_since(reader):
             found.deep += 1
+            reader.deep_since = now if deep_since is None else deep_since
             age = self._truth.age(reader.symbol, bids, asks, SUMMED, now)
         most_s, calm = self._most_s(reader.symbol, now)
         who = f"{reader.symbol} {reader.depth}, {now - self._began:.1f} s after the begin"
+        if reader.deep_since is not None:
+            deep_s = now - reader.deep_since
+            found.worst_deep_s = max(found.worst_deep_s, deep_s)
+            if deep_s > DEEP_S:
+                found.bad.append(f"{who}: wrong below the checksum for {deep_s:.1f} s, {DEEP_S:.0f} s are allowed")
         if age is None:
             found.bad.append(f"{who}: a book that the exchange never had")
         elif age > most_s:

@@ -7,7 +7,18 @@ import pytest
 from feeds_parts import scene
 
 from execsvc.app.hub import Batch, Gap
-from execsvc.domain.market import BookTopic, FeedState, GapReason, LinkUp, TickerSeen, TickerTopic
+from execsvc.domain.market import (
+    BookSeen,
+    BookTopic,
+    BookView,
+    EventTimes,
+    FeedState,
+    GapReason,
+    Level,
+    LinkUp,
+    TickerSeen,
+    TickerTopic,
+)
 
 HUNDRED, MORE = Decimal(100), Decimal(101)
 
@@ -184,5 +195,31 @@ def test_the_silence_of_a_death_is_no_habit(between):
         assert FeedState.LIVE is box.state
         await here.quiet_for(7)
         assert FeedState.STALE is box.state
+
+    scene(script)
+
+
+@pytest.mark.parametrize(("shown", "state"), [("1.235", FeedState.LIVE), ("1.236", FeedState.STALE)])
+def test_a_silent_book_is_compared_as_far_as_rest_prints_it(shown, state):
+    """REST shows thousandths of a lot where the stream shows all eight places."""
+
+    async def script(here):
+        box = here.read_book()
+        await here.tell(LinkUp(here.now_ns()))
+        times = EventTimes(None, here.now_ns())
+        ours, theirs = (
+            BookView("BTC/USD", 10, (Level(HUNDRED, Decimal(quantity)),), (), times)
+            for quantity in ("1.23456789", shown)
+        )
+        topic = BookTopic("BTC/USD", 10)
+        await here.tell(BookSeen(topic, True, ours.bids, (), 7, times, lambda: ours))
+
+        async def book(instrument, depth, by):
+            here.venue.looks.append(("book", here.clock.monotonic()))
+            return theirs
+
+        here.venue.book = book
+        await here.quiet_for(8)
+        assert (state, True) == (box.state, bool(here.venue.looks))
 
     scene(script)
