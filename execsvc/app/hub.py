@@ -17,6 +17,9 @@ from execsvc.ports import Clock
 
 T = TypeVar("T")
 
+Key = tuple[str, int]
+"""A symbol, and what part of it."""
+
 MAX_BUFFERED = 1024
 MAX_BATCH = 500
 
@@ -57,7 +60,7 @@ class StateChanged:
     """The feed state moved: tell the reader now, with a heartbeat."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Slot(Generic[T]):
     item: T
     snapshot: bool
@@ -77,7 +80,7 @@ class Mailbox(Generic[T]):
         self._delivery = delivery
         self._clock = clock
         self._refresh = refresh
-        self._slots: dict[tuple[str, int], _Slot[T]] = {}
+        self._slots: dict[Key, _Slot[T]] = {}
         self._queue: deque[tuple[str, _Slot[T]] | Gap] = deque()
         self._notices: deque[Gap | StateChanged] = deque()
         self._sent_at: dict[str, float] = {}
@@ -165,24 +168,32 @@ class Mailbox(Generic[T]):
         self._slots[key] = slot
 
     def _conflated(self) -> tuple[Batch[T] | None, float | None]:
-        now = self._clock.monotonic()
-        interval = self._delivery.min_interval_s
-        due, wait_until = [], None
-        for key, slot in self._slots.items():
-            symbol = key[0]
-            ready_at = self._sent_at.get(symbol, now) + interval if symbol in self._sent_at else now
-            if slot.snapshot or ready_at <= now:
-                due.append(key)
-            else:
-                wait_until = ready_at if wait_until is None else min(wait_until, ready_at)
+        if not self._slots:
+            return None, None
+        spaced = self._delivery.min_interval_s > 0
+        now = self._clock.monotonic() if spaced else 0.0
+        due, wait_until = self._due(now) if spaced else (list(self._slots.items()), None)
         if not due:
             return None, wait_until
-        kind = self._slots[due[0]].snapshot
-        picked = [key for key in due if self._slots[key].snapshot is kind][: self._delivery.max_batch]
-        slots = [self._slots.pop(key) for key in picked]
-        if interval:
-            self._sent_at.update((symbol, now) for symbol, _ in picked)
-        return Batch(tuple(slot.item for slot in slots), kind, sum(slot.folded for slot in slots)), None
+        kind = due[0][1].snapshot
+        picked = [each for each in due if each[1].snapshot is kind][: self._delivery.max_batch]
+        for key, _ in picked:
+            del self._slots[key]
+            if spaced:
+                self._sent_at[key[0]] = now
+        return Batch(tuple([slot.item for _, slot in picked]), kind, sum([slot.folded for _, slot in picked])), None
+
+    def _due(self, now: float) -> tuple[list[tuple[Key, _Slot[T]]], float | None]:
+        """What may be told by now, and when the first of the rest may."""
+        due, wait_until = [], None
+        for key, slot in self._slots.items():
+            sent_at = self._sent_at.get(key[0])
+            ready_at = now if sent_at is None else sent_at + self._delivery.min_interval_s
+            if slot.snapshot or ready_at <= now:
+                due.append((key, slot))
+            else:
+                wait_until = ready_at if wait_until is None else min(wait_until, ready_at)
+        return due, wait_until
 
     def _buffered(self) -> Batch[T] | Gap | None:
         items: list[T] = []

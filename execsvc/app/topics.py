@@ -34,9 +34,12 @@ CandleMark = tuple[int, int]
 _WORST = (FeedState.STALE, FeedState.RESYNCING, FeedState.LIVE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class BookChange:
-    """One message's worth of book: all levels (snapshot) or changes that apply to version - 1."""
+    """One message's worth of book: all levels (snapshot) or changes that apply to version - 1.
+
+    Known by itself and not by its levels: readers of a book share it, and so what is made of it.
+    """
 
     symbol: str
     depth: int

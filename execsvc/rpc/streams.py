@@ -13,14 +13,14 @@ from execsvc_api.v1 import common_pb2 as common
 from google.protobuf.message import Message
 
 from execsvc.app.feeds import STALENESS_BOUND_S, Feeds
-from execsvc.app.hub import Batch, Gap, Mail, Mailbox, StateChanged
+from execsvc.app.hub import Batch, Gap, Mail, Mailbox
 from execsvc.domain.errors import Busy, FieldViolation, Reason, refuse
 from execsvc.domain.market import FeedState, GapReason, Topic
 from execsvc.ports import Clock
 from execsvc.rpc.call import Call
-from execsvc.rpc.convert.streams import gap
+from execsvc.rpc.convert.streams import Bodies, Written, gap
 from execsvc.rpc.drain import Drain
-from execsvc.rpc.scalars import FEED_STATES, duration, seconds_of, timestamp, timestamp_or_none
+from execsvc.rpc.scalars import FEED_STATES, NS, duration, seconds_of, timestamp_or_none
 from execsvc.telemetry import Telemetry
 
 T = TypeVar("T")
@@ -88,38 +88,41 @@ class Pumps:
     drain: Drain
     telemetry: Telemetry
     server_epoch: str
+    bodies: Bodies = field(default_factory=Bodies)
 
     async def pump(
         self, call: Call, kind: type[Message], source: Source, terms: Terms
     ) -> AsyncGenerator[Message, None]:
         """The whole life of one stream after its request was found good; ends only by raising."""
         source.demand()
-        make = _Envelope(call, kind, source, self.clock, self.telemetry)
-        yield make(Part({"accepted": self._accepted(call, terms)}, source.state))
-        beats = _Beats(self.clock.monotonic(), terms.heartbeat_s)
-        told = source.state
-        for part in source.opening():
-            yield make(part)
-        while True:
-            parts: Sequence[Part] = ()
-            if not (beat := beats.due(self.clock.monotonic())):
-                try:
-                    parts = await self._take(source, beats.next_at)
-                except Busy as end:
-                    if end.reason is Reason.SHUTTING_DOWN:
-                        yield make(_heartbeat(source))
-                    raise
-            for part in parts:
+        make = _Envelope(call, kind, source, self)
+        try:
+            yield make(Part({"accepted": self._accepted(call, terms)}, source.state))
+            beats = _Beats(self.clock.monotonic(), terms.heartbeat_s)
+            told = source.state
+            for part in source.opening():
                 yield make(part)
-            if beat or source.state is not told:
-                source.demand()
-                told = source.state
-                yield make(_heartbeat(source))
-
-    async def _take(self, source: Source, next_beat: float) -> Sequence[Part]:
-        by = next_beat if source.announced else min(next_beat, self.clock.monotonic() + LOOK_S)
-        with self.drain.interruptible():
-            return await source.take(by)
+            while True:
+                parts: Sequence[Part] = ()
+                now = self.clock.monotonic()
+                if not (beat := beats.due(now)):
+                    by = beats.next_at if source.announced else min(beats.next_at, now + LOOK_S)
+                    try:
+                        with self.drain.interruptible():
+                            parts = await source.take(by)
+                    except Busy as end:
+                        if end.reason is Reason.SHUTTING_DOWN:
+                            yield make(_heartbeat(source))
+                        raise
+                for part in parts:
+                    yield make(part)
+                if beat or source.state is not told:
+                    source.demand()
+                    told = source.state
+                    yield make(_heartbeat(source))
+                    make.measure()
+        finally:
+            make.measure()
 
     def _accepted(self, call: Call, terms: Terms) -> common.StreamAccepted:
         return common.StreamAccepted(
@@ -143,47 +146,57 @@ def _heartbeat(source: Source) -> Part:
 
 @dataclass
 class _Beats:
-    """The fixed clock: beats missed behind a slow reader are not made up for."""
+    """The fixed clock: beats missed behind a slow reader are not made up for. `next_at`: when one is due."""
 
     opened: float
     every_s: float
     count: int = 1
 
-    @property
-    def next_at(self) -> float:
-        """When the next heartbeat is due."""
-        return self.opened + self.count * self.every_s
+    def __post_init__(self) -> None:
+        self.next_at = self.opened + self.count * self.every_s
 
     def due(self, now: float) -> bool:
         """Whether one is due now; the next one is then at the next turn of the same clock."""
         if now < self.next_at:
             return False
         self.count = max(self.count, int((now - self.opened) / self.every_s)) + 1
+        self.next_at = self.opened + self.count * self.every_s
         return True
 
 
-@dataclass
 class _Envelope:
-    """Puts meta on every message."""
+    """Puts meta on every message: two messages one after the other read as one, so each is the meta and what follows it."""
 
-    call: Call
-    kind: type[Message]
-    source: Source
-    clock: Clock
-    telemetry: Telemetry
-    seq: int = 0
+    def __init__(self, call: Call, kind: type[Any], source: Source, pumps: Pumps) -> None:
+        self._call = call
+        self._kind = kind
+        self._source = source
+        self._pumps = pumps
+        self._head = kind()  # its `meta` is filled anew for each message
+        self._meta: common.StreamMeta = self._head.meta
+        self._sent = self._meta.send_time
+        self._state: FeedState | None = None
+        self._seq = self._folded = 0
 
-    def __call__(self, part: Part) -> Message:
-        self.seq += 1
-        if part.folded:
-            self.telemetry.conflated.add(part.folded, {"rpc.method": self.call.permit.short})
-        meta = common.StreamMeta(
-            seq=self.seq,
-            send_time=timestamp(self.clock.wall_ns()),
-            conflated_count=part.folded,
-            feed_state=FEED_STATES[part.state],
-        )
-        return self.kind(meta=meta, **{**self.source.stamp(), **part.fields})
+    def __call__(self, part: Part) -> Written:
+        self._seq += 1
+        self._folded += part.folded
+        meta, sent = self._meta, self._sent
+        sent.seconds, sent.nanos = divmod(self._pumps.clock.wall_ns(), NS)
+        meta.seq = self._seq
+        meta.conflated_count = part.folded
+        if part.state is not self._state:
+            self._state = part.state
+            meta.feed_state = FEED_STATES[part.state]
+        stamp = self._source.stamp()
+        body = self._pumps.bodies.of(self._kind, {**stamp, **part.fields} if stamp else part.fields)
+        return Written(self._head.SerializeToString() + body)
+
+    def measure(self) -> None:
+        """Adds what was folded to the figure of all streams: with each heartbeat, for it costs a good part of a message."""
+        if self._folded:
+            self._pumps.telemetry.conflated.add(self._folded, {"rpc.method": self._call.permit.short})
+            self._folded = 0
 
 
 Render = Callable[[Batch[T]], Sequence[Part]]
@@ -227,8 +240,10 @@ class FeedSource(Generic[T]):
     async def take(self, by: float) -> Sequence[Part]:
         """The next mail as messages. News of life waits for what is pending."""
         mail = await self.box.take(by)
+        if isinstance(mail, Batch):
+            return self.render(mail)
         parts = [*self._parts(mail)]
-        if isinstance(mail, StateChanged | Gap) and self.box.state is FeedState.LIVE:
+        if mail is not None and self.box.state is FeedState.LIVE:
             parts += await self._pending()
         return parts
 

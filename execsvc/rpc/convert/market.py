@@ -4,6 +4,8 @@ Absent figures become empty texts where the contract says so; names of statuses 
 the tables total.
 """
 
+from functools import lru_cache
+
 from execsvc_api.v1 import market_data_pb2 as market
 from execsvc_api.v1 import market_data_service_pb2 as service
 
@@ -21,6 +23,7 @@ from execsvc.rpc.scalars import (
 )
 
 BATCHES_MAX = 64  # of tickers that are kept converted
+DELTAS_MAX = 64  # of books, likewise
 
 STATUSES: dict[InstrumentStatus, market.InstrumentStatus.ValueType] = {
     status: market.InstrumentStatus.Value(f"INSTRUMENT_STATUS_{status.name}") for status in InstrumentStatus
@@ -99,8 +102,9 @@ def snapshot(value: BookChange) -> market.BookSnapshot:
     )
 
 
+@lru_cache(DELTAS_MAX)
 def delta(value: BookChange) -> market.BookDelta:
-    """Changes that apply to the book of the version before."""
+    """Changes that apply to the book of the version before; all readers of the change are told it, so none may change it."""
     return market.BookDelta(
         symbol=value.symbol,
         bids=levels(value.bids),

@@ -62,6 +62,19 @@ def test_min_interval_spaces_the_pictures_of_one_symbol():
     in_box(scenario, Delivery(conflate=True, min_interval_s=2.0))
 
 
+def test_a_snapshot_does_not_wait_for_its_interval():
+    """What a reader has to begin anew with is told at once, however lately the symbol was told."""
+
+    async def scenario(box, clock):
+        box.offer("BTC/USD", 1, snapshot=False)
+        await box.take(9.0)
+        box.offer("BTC/USD", 2, snapshot=True)
+        assert await box.take(9.0) == Batch((2,), snapshot=True, folded=0)
+        assert clock.monotonic() == 0.0
+
+    in_box(scenario, Delivery(conflate=True, min_interval_s=2.0))
+
+
 def test_batches_are_bounded():
     """At most max_batch items in one message, the rest in the next."""
 

@@ -61,18 +61,35 @@ class Script:
         return {}
 
 
+def read(message):
+    """What a reader makes of what was sent."""
+    return market.SubscribeTickersResponse.FromString(message.SerializeToString())
+
+
 def update(folded=0):
     return (Part({"update": market.TickerBatch()}, FeedState.LIVE, folded),)
 
 
+class Folded:
+    """Telemetry that adds up what was folded."""
+
+    def __init__(self):
+        self.conflated = self
+        self.total = 0
+
+    def add(self, folded, attributes):
+        assert {"rpc.method": PERMIT.short} == attributes
+        self.total += folded
+
+
 class Scene:
-    def __init__(self, *, beat=1.0, announced=True):
+    def __init__(self, *, beat=1.0, announced=True, telemetry=None):
         self.clock = SimClock()
         self.drain = Drain()
         self.source = Script(self.clock, announced=announced)
-        pumps = Pumps(self.clock, self.drain, silent(), "epoch")
+        self.pumps = Pumps(self.clock, self.drain, telemetry or silent(), "epoch")
         terms = Terms(beat, common.DeliveryPolicy())
-        self.messages = pumps.pump(CALL, market.SubscribeTickersResponse, self.source, terms)
+        self.messages = self.pumps.pump(CALL, market.SubscribeTickersResponse, self.source, terms)
 
     async def read(self, until, *, pause=0.0):
         """(time, kind, state) of what comes before virtual second `until`; a reader as slow as `pause`."""
@@ -81,7 +98,8 @@ class Scene:
             now = round(self.clock.monotonic(), 3)
             if now > until:
                 break
-            held.append((now, message.WhichOneof("event"), message.meta))
+            told = read(message)
+            held.append((now, told.WhichOneof("event"), told.meta))
             await self.clock.sleep(pause)
         return held
 
@@ -174,12 +192,12 @@ def test_the_drain_brings_a_last_heartbeat_and_then_the_end():
         scene = Scene(beat=60.0)
         held = []
 
-        async def read():
+        async def follow():
             while True:
                 message = await anext(scene.messages)
-                held.append((scene.clock.monotonic(), message.WhichOneof("event")))
+                held.append((scene.clock.monotonic(), read(message).WhichOneof("event")))
 
-        reading = asyncio.ensure_future(read())
+        reading = asyncio.ensure_future(follow())
         await scene.clock.sleep(5)
         scene.drain.end()
         with pytest.raises(Busy) as caught:
@@ -218,3 +236,38 @@ def test_a_refusal_at_the_opening_sends_nothing():
             await anext(scene.messages)
 
     run_sim(main())
+
+
+@pytest.mark.parametrize("end_s", [0.9, 2.5])
+def test_what_was_folded_is_measured_whenever_the_stream_ends(end_s):
+    """The figure of all streams has every folded update, with a heartbeat or at the end."""
+    watched = Folded()
+
+    async def main():
+        scene = Scene(telemetry=watched)
+        scene.source.due.extend((0.2 * n, update(folded=n)) for n in range(1, 4))
+        await scene.read(end_s)
+        before = watched.total
+        await scene.messages.aclose()
+        return before, watched.total
+
+    before, after = run_sim(main())
+    assert (6 if end_s > 1 else 0, 6) == (before, after)
+
+
+def test_two_streams_are_told_the_same_event_under_their_own_numbers():
+    """What is shared among readers holds nothing of any of them."""
+
+    async def main():
+        scene = Scene()
+        other = scene.pumps.pump(
+            CALL, market.SubscribeTickersResponse, scene.source, Terms(1.0, common.DeliveryPolicy())
+        )
+        held = scene.source.opening()
+        scene.source.opening = lambda: held
+        told = [read(await anext(messages)) for messages in (scene.messages, scene.messages, other, other)]
+        return [(each.WhichOneof("event"), each.meta.seq) for each in told], len(scene.pumps.bodies)
+
+    told, kept = run_sim(main())
+    assert [("accepted", 1), ("snapshot", 2)] * 2 == told
+    assert 3 == kept  # two words of acceptance, one snapshot
