@@ -300,7 +300,8 @@ class Executions:
             fill = replace(fill, caller=order.key.caller, client_order_id=order.key.client_order_id)
             await self._sightings.fill(fill, order.key, seen.report)
             if order.status in TERMINAL and seen.report.filled_quantity is None:
-                self._outside.note(fill.venue_order_id)  # it ended before this was known, and nobody asks for it any more
+                # It ended before this was known, and nobody asks for it any more.
+                self._outside.note(fill.venue_order_id)
         await self._missed.told(fill)
 
     async def _merge(self, report: VenueOrder) -> None:

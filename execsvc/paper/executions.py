@@ -254,7 +254,9 @@ def _snap_row(order: Order) -> dict[str, Any]:
 
 
 def _as_event(trade: Trade) -> Event:
-    return event("trade", trade.order, trade.at, status="filled" if trade.order.status == "closed" else "partially_filled")
+    return event(
+        "trade", trade.order, trade.at, status="filled" if trade.order.status == "closed" else "partially_filled"
+    )
 
 
 def _usd(amount: float) -> msgspec.Raw:
