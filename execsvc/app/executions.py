@@ -298,8 +298,8 @@ class Executions:
             await self._journal.record_fill(fill, None, None, self._clock.wall_ns())
         else:
             fill = replace(fill, caller=order.key.caller, client_order_id=order.key.client_order_id)
-            await self._sightings.fill(fill, order.key, seen.report)
-            if order.status in TERMINAL and seen.report.filled_quantity is None:
+            told = await self._sightings.fill(fill, order.key, seen.report)
+            if told is not None and told.status in TERMINAL and told.fees_of_fills.quantity > told.filled_quantity:
                 # It ended before this was known, and nobody asks for it any more.
                 self._outside.note(fill.venue_order_id)
         await self._missed.told(fill)

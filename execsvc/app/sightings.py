@@ -32,15 +32,16 @@ class Sightings:
             self._halt(corrected)
             return corrected
 
-    async def fill(self, fill: Fill, key: OrderKey, report: VenueOrder) -> None:
-        """Commits a fill and the picture that came with it. Raises Busy when the store cannot."""
+    async def fill(self, fill: Fill, key: OrderKey, report: VenueOrder) -> Order | None:
+        """Commits a fill and the picture that came with it; the order then. Raises Busy when the store cannot."""
         try:
-            await self._journal.record_fill(fill, key, Seen(report), self._clock.wall_ns())
+            return await self._journal.record_fill(fill, key, Seen(report), self._clock.wall_ns())
         except Broken as refused:
             await self._demand_contradiction(key, report, refused)
             corrected = await self._journal.record_fill(fill, key, Corrected(report), self._clock.wall_ns())
             if corrected is not None:
                 self._halt(corrected)
+            return corrected
 
     async def _demand_contradiction(self, key: OrderKey, report: VenueOrder, refused: Broken) -> None:
         """Only a verdict that Kraken denies may be corrected; any other refused move is a bug and stays one."""

@@ -248,6 +248,25 @@ def test_news_go_on_while_a_picture_cannot_be_compared_yet():
     followed(scenario)
 
 
+def test_the_stream_is_read_on_while_kraken_takes_its_time():
+    """A line that nobody reads counts as dead after 5 s, and the next picture would wait as long."""
+
+    async def scenario(here, executions, tell):
+        order = (await here.place("c-1")).order
+        report, _ = here.venue.orders[order.venue_client_id]
+
+        async def slow(*_, **__):
+            await here.clock.sleep(60.0)
+            return ()
+
+        here.venue.query = slow
+        await tell(LinkUp(1), OrdersSnapshot(()), ExecutionSeen(replace(report, status=Status.CANCELLED), None))
+        await here.clock.sleep(3.0)
+        assert Status.CANCELLED is (await here.desk.get(ME, REF)).status
+
+    followed(scenario)
+
+
 def test_news_of_the_account_reach_its_funds():
     """Orders, fills and balances alike: each may have moved them."""
 

@@ -13,8 +13,8 @@ from execsvc.app.missed import FACT, KEPT_EVERY, PAGE, PAGES_MOST, SLACK_S
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
-from execsvc.domain.order import Status
-from execsvc.ports import ClockReading, OrdersSnapshot
+from execsvc.domain.order import Status, VenueOrder
+from execsvc.ports import ClockReading, ExecutionSeen, OrdersSnapshot
 from tests.support.simloop import run_sim
 from tests.support.world import new_disk, world
 
@@ -187,6 +187,24 @@ def test_an_order_holds_the_fees_of_fills_that_were_missed():
         assert {("local", "c-1")} == {(each.caller, each.client_order_id) for each in fills[1:]}
 
     after_an_outage(80, script)
+
+
+def test_an_ended_order_whose_fills_come_without_totals_is_asked_for_once():
+    """Nobody asks for what has ended, and its filled quantity would stay too small; the same fills again are no reason."""
+
+    async def script(here, tell):
+        order = (await here.place("c-1")).order
+        late = replace(fill(1), venue_order_id=order.venue_order_id)
+        ended = VenueOrder(order.venue_order_id, order.venue_client_id, Status.CANCELLED)
+        await tell(LinkUp(1), OrdersSnapshot(()), ExecutionSeen(ended, None), LinkDown("cut"))
+        here.venue.orders[order.venue_client_id] = (replace(ended, filled_quantity=late.quantity), 0.0)
+        await tell(LinkUp(2), picture([late], []), wait_s=3.0)
+        assert late.quantity == (await here.store.get(order.key)).filled_quantity
+        asked = len(here.venue.queries)
+        await tell(LinkDown("cut"), LinkUp(3), picture([late], []), wait_s=3.0)
+        assert [] == [txids for txids in here.venue.queries[asked:] if order.venue_order_id in txids]
+
+    lived(script)
 
 
 def test_a_first_life_begins_now():
