@@ -32,9 +32,7 @@ from execsvc.telemetry import Telemetry
 CLOCK_UNCERTAINTY_S = 0.5  # as for an order in doubt (app/resolver.py)
 CLOCK_MARGIN_S = 0.05
 ENTRY_MOST_S = 60.0
-WRITTEN_MARGIN_NS = (
-    7_000_000_000  # how far Kraken's stamp of an amend may lie before our writing it down: clocks differ
-)
+WRITTEN_MARGIN_NS = 7_000_000_000  # so far may Kraken's stamp of an amend lie before our writing it down: clocks differ
 LOOK_AGAIN_S = (0.5, 2.0, 5.0)
 LOOK_TIMEOUT_S = 10.0
 FAILED_AGAIN_S = 1.0

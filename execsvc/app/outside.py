@@ -101,7 +101,7 @@ class Outside:
     async def _answered(self, due: tuple[str, ...], reports: tuple[VenueOrder, ...], began: float) -> None:
         for report in reports:
             if not await self._described(report):
-                self._leave_out(report.venue_order_id, "is of a kind that cannot be told here")
+                self._leave_out(report.venue_order_id, "was placed elsewhere and is of a kind that cannot be told here")
             self._unknown.pop(report.venue_order_id, None)
         for txid in due:
             self._missing(txid, began)
@@ -127,7 +127,7 @@ class Outside:
         self._left_out[txid] = None
         while len(self._left_out) > LEFT_OUT_MAX:
             self._left_out.popitem(last=False)
-        self._alarm(f"the order {txid} of account {self._account} was placed elsewhere and {why}: it is left out")
+        self._alarm(f"the order {txid} of account {self._account} {why}: it is left out")
 
     def _due_at(self, each: _Unknown) -> float:
         return each.noted + (self._settles_s() if each.asked else 0.0)

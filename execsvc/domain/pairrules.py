@@ -13,7 +13,7 @@ from execsvc.domain import money
 from execsvc.domain.errors import Fault, FieldViolation, Reason
 from execsvc.domain.instrument import Instrument, InstrumentStatus
 from execsvc.domain.market import Side
-from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType, TriggerReference
+from execsvc.domain.spec import ConditionalClose, OrderSpec, OrderType, TriggerReference
 
 DISPLAYED_LEAST = 15  # an iceberg shows at least this part of itself (kraken.md 2.4)
 SECOND_NS = 1_000_000_000
@@ -221,8 +221,3 @@ def _bad(instrument: Instrument, path: str, words: str) -> Fault:
 
 def _bad_time(path: str, words: str) -> Fault:
     return Fault(Reason.INVALID_REQUEST, f"{path} {words}", {}, (FieldViolation(path, words),))
-
-
-def offset_text(offset: Offset) -> str:
-    """As a person writes it: "25.5", "-1.5%"."""
-    return f"{money.text(offset.value)}{'%' if offset.percent else ''}"

@@ -4,7 +4,7 @@ REST costs are by endpoint; where Kraken's own pages and its clients disagree th
 change it. Engine costs are by what is done and the age of the order, counted from its creation or last amend.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
@@ -82,8 +82,3 @@ def engine_cost(act: Act, age_s: float) -> Decimal:
 def batch_add_cost(count: int) -> Decimal:
     """Points of a batch of so many new orders: half of each."""
     return Decimal(count) / 2
-
-
-def batch_cancel_cost(ages_s: Sequence[float]) -> Decimal:
-    """Points of a batch that cancels orders of these ages: the sum of what each costs alone."""
-    return sum((engine_cost(Act.CANCEL, age_s) for age_s in ages_s), Decimal(0))

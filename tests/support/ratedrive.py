@@ -156,7 +156,7 @@ class EngineDrive(Drive):
 
     def cancel_cost(self, orders: Sequence[str]) -> Decimal:
         """Points of a cancel, or of a batch."""
-        return costs.batch_cancel_cost([self.age_s(order) for order in orders])
+        return sum((costs.engine_cost(Act.CANCEL, self.age_s(order)) for order in orders), Decimal(0))
 
     def add(self, flight: Flight = AT_ONCE, count: int = 1) -> None:
         """New orders leave."""

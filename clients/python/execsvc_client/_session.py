@@ -108,11 +108,6 @@ class Talk:
         """Nothing is asked that is not answered."""
         return not any(not each.answer.done() for each in (*self._outbox, *self._asked.values()))
 
-    @property
-    def flushed(self) -> bool:
-        """Nothing waits to be written."""
-        return not self._outbox
-
     def last_by(self, now: float) -> float:
         """When nobody waits for an answer any more."""
         return max((each.by for each in (*self._outbox, *self._asked.values()) if not each.answer.done()), default=now)

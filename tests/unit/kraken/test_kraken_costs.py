@@ -17,7 +17,6 @@ from execsvc.kraken.costs import (
     TIERS,
     Act,
     batch_add_cost,
-    batch_cancel_cost,
     engine_cost,
     rest_cost,
 )
@@ -81,16 +80,6 @@ def test_kraken_s_own_example():
 def test_a_batch_of_orders_costs_half(count):
     """Each order of a batch is half an order, exactly."""
     assert Fraction(count, 2) == Fraction(batch_add_cost(count))
-
-
-def test_a_batch_of_cancels_costs_what_each_costs_alone():
-    """The sum, each by its own age."""
-    assert Decimal(8 + 6 + 5 + 4 + 2 + 1 + 0) == batch_cancel_cost([0, 5, 10, 15, 45, 90, 300])
-
-
-def test_a_batch_of_no_cancels_is_free():
-    """Nothing is 0, as a Decimal."""
-    assert ("0", Decimal) == (str(batch_cancel_cost([])), type(batch_cancel_cost([])))
 
 
 @pytest.mark.parametrize("name", sorted(REST_POINTS | REST_COSTS))
