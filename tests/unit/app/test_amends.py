@@ -97,6 +97,25 @@ def test_the_same_request_again_is_answered_and_not_sent():
     amending(scenario)
 
 
+def test_only_whose_intent_was_written_first_sends(monkeypatch):
+    """Also where both had looked and found nothing: the commit decides, the room is given back, the answer is the first's."""
+
+    async def scenario(here, order):
+        await here.amend("r-1", limit_price="59000")
+        looks = iter([None, None])  # before the turn and in it
+        known = here.store.amends.get
+
+        async def late(key):
+            return next(looks, await known(key))
+
+        monkeypatch.setattr(here.store.amends, "get", late)
+        again = await here.amend("r-1", limit_price="59000")
+        assert (True, True, ["r-1"]) == (again.applied, again.replayed, here.exchange.sends)
+        assert [0, 1] == [room.released for room in here.exchange.rooms]
+
+    amending(scenario)
+
+
 def test_the_same_id_for_other_figures_is_refused():
     """Both content hashes are told, and that the request_id is used."""
 
