@@ -4,9 +4,7 @@ The rules are those of app/sender.py, which does it for one; a row that is known
 """
 
 import asyncio
-import inspect
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 
 from execsvc.app.sender import Sender
 from execsvc.app.timing import Timing
@@ -16,7 +14,7 @@ from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import NeverSent, Order
 from execsvc.domain.spec import OrderSpec
 from execsvc.domain.story import Step
-from execsvc.ports import Fresh, Known, Placement, Room, Unknown
+from execsvc.ports import Fresh, Known, Placement, Room
 
 Begun = Fresh | Known | Fault
 
@@ -101,17 +99,11 @@ class BatchSender(Sender):
                 forbidden=lambda: self._forbidden(orders[0], written),
                 note=note,
             )
-            kept = [self._kept(order, each) for order, each in zip(orders, placements, strict=True)]
-            await asyncio.gather(*(self._recorded(order, each, by) for order, each in zip(orders, kept, strict=True)))
+            rows = zip(orders, placements, strict=True)
+            await asyncio.gather(*(self._recorded(order, each, by) for order, each in rows))
         finally:
             self._flying.difference_update(order.key for order in orders)
             self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "ack"})
-
-    def _kept(self, order: Order, placement: Placement) -> Placement:
-        """An answer that is only overdue is waited for by a task of its own, whether or not the doubt can be recorded."""
-        if not isinstance(placement, Unknown) or not inspect.iscoroutine(placement.late):
-            return placement
-        return replace(placement, late=self._tasks.start(f"late answer to {order.key}", placement.late))
 
     async def _recorded(self, order: Order, placement: Placement, by: float) -> None:
         try:
