@@ -7,13 +7,15 @@ are not read here: only where they are to be read from. No room below compose im
 import difflib
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from execsvc.domain import money
+from execsvc.domain.caller import Grant, Permission
+from execsvc.domain.riskrules import RiskRules
 
 LIVE_REST_URL = "https://api.kraken.com"
 LIVE_WS_URL = "wss://ws.kraken.com/v2"
@@ -112,8 +114,42 @@ class KeySource:
 
 
 @dataclass(frozen=True)
+class TlsFiles:
+    """Certificate chain and private key of the doors, PEM; client_ca: who signs callers' certificates, None: no mTLS."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True)
+class AccountSettings:
+    """One account: its name, where its key is read from (None: the built-in exchange's), and its own figures."""
+
+    name: str
+    keys: KeySource | None = None
+    tier: str = "starter"
+    dead_man_s: int = 0
+
+
+@dataclass(frozen=True)
+class CallerSettings:
+    """One caller: what it may do at most, and the certificate names (SAN or subject CN) that are it. Tokens narrow this."""
+
+    name: str
+    unbound: frozenset[Permission]
+    grants: Mapping[str, Grant]
+    default: str = ""
+    certificates: tuple[str, ...] = ()
+    weight: int = 1
+
+
+@dataclass(frozen=True)
 class Settings:
-    """Everything the composition root needs. venue None: the built-in paper exchange; store None: in memory."""
+    """Everything the composition root needs. venue None: the built-in paper exchange; store None: in memory.
+
+    tokens: the file of caller tokens; None: the doors are open to this machine (dev, paper), everybody is `local`.
+    """
 
     mode: Mode
     dev: bool
@@ -137,6 +173,11 @@ class Settings:
     id_retention_days: int
     allow_shared_key: bool
     clear_halt: str
+    accounts: tuple[AccountSettings, ...] = (AccountSettings("main"),)
+    callers: tuple[CallerSettings, ...] = ()
+    risk: RiskRules = field(default_factory=RiskRules)
+    tls: TlsFiles | None = None
+    tokens: Path | None = None
 
 
 def load(environ: Mapping[str, str], *, overrides: Mapping[str, str], dev: bool) -> Settings:

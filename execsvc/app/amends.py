@@ -111,7 +111,7 @@ class Amends:
             raise _unused(refusal) from None
         with self._turns.watch(key) as watch:
             try:
-                begun = await self._admit(order, asked, key, timing)
+                begun = await self._admit(who, order, asked, key, timing)
             except ExecsvcError as refusal:
                 raise _unused(refusal) from None
             if isinstance(begun, KnownAmend):
@@ -129,7 +129,7 @@ class Amends:
     async def _mine(self, who: Caller, ref: OrderRef) -> Order:
         """One's own, or with `kill` another's."""
         order = await self._desk.get(who, ref)
-        if order.key.caller != who.name and not who.may(Permission.KILL):
+        if order.key.caller != who.name and not who.may(Permission.KILL, self._desk.account):
             raise refuse(
                 Reason.PERMISSION_MISSING,
                 "amending another caller's order needs the permission kill",
@@ -137,25 +137,27 @@ class Amends:
             )
         return order
 
-    async def _admit(self, order: Order, asked: Asked, key: AmendKey, timing: Timing) -> FreshAmend | KnownAmend:
+    async def _admit(
+        self, who: Caller, order: Order, asked: Asked, key: AmendKey, timing: Timing
+    ) -> FreshAmend | KnownAmend:
         """A known request_id is answered from the journal, whatever keeps a new one from being sent."""
         known = await self._known(asked, key)
         if known is not None:
             return known
         instrument = self._catalog.instrument(order.spec.symbol)
-        self._check(instrument, order, asked, timing)
+        self._check(who, instrument, order, asked, timing)
         if not await self._turns.take(key, timing.arrived + timing.entry_delay_s - self._desk.least_timeout_s):
             raise amendrules.busy(self._turns.holder(order.key) or key)
         begun: FreshAmend | KnownAmend | None = None
         try:
-            begun = await self._begin(instrument, order, asked, key, timing)
+            begun = await self._begin(who, instrument, order, asked, key, timing)
         finally:
             if not isinstance(begun, FreshAmend):
                 await self._give(key)
         return begun
 
     async def _begin(
-        self, instrument: Instrument, order: Order, asked: Asked, key: AmendKey, timing: Timing
+        self, who: Caller, instrument: Instrument, order: Order, asked: Asked, key: AmendKey, timing: Timing
     ) -> FreshAmend | KnownAmend:
         """The order may have moved on while its turn or room was waited for: it is checked as it is now."""
         known = await self._known(asked, key)
@@ -163,10 +165,10 @@ class Amends:
             return known
         order = await self._store.get(order.key) or order
         with self._telemetry.span(Spans.CHECKS, _facts(order, key)):
-            self._check(instrument, order, asked, timing)
+            self._check(who, instrument, order, asked, timing)
         room = await self._room(order, timing)
         try:
-            self._check(instrument, await self._store.get(order.key) or order, asked, timing)
+            self._check(who, instrument, await self._store.get(order.key) or order, asked, timing)
         except BaseException:
             room.release()
             raise
@@ -196,7 +198,7 @@ class Amends:
             raise amendrules.reused(known.amend, intent)
         return None if known.amend.status is AmendStatus.NEVER_SENT else known
 
-    def _check(self, instrument: Instrument, order: Order, asked: Asked, timing: Timing) -> None:
+    def _check(self, who: Caller, instrument: Instrument, order: Order, asked: Asked, timing: Timing) -> None:
         """The order's state, what it has to change, then as for placing what would be wanted then."""
         fault = amendrules.refusal(order, if_version=asked.if_version)
         if fault is not None:
@@ -207,7 +209,7 @@ class Amends:
         wished = asked.wish.applied_to(order.spec)
         wished = replace(wished, post_only=asked.wish.guards_post_only(order.spec))
         try:
-            self._desk.check(instrument, timeless(wished), timing)
+            self._desk.check(who, instrument, timeless(wished), timing)
         except ExecsvcError as refusal:
             fields = tuple(FieldViolation(bad.path.rpartition(".")[2], bad.description) for bad in refusal.fault.fields)
             raise error_of(replace(refusal.fault, fields=fields)) from None

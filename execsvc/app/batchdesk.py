@@ -36,7 +36,8 @@ class BatchDesk(Desk):
         keys = [OrderKey(self.account, who.name, client_order_id) for client_order_id, _ in entries]
         with ExitStack() as held:
             watches = [held.enter_context(self._settlements.watch(key)) for key in keys]
-            begun = await self._begin_all([(key, spec) for key, (_, spec) in zip(keys, entries, strict=True)], timing)
+            rows = [(key, spec) for key, (_, spec) in zip(keys, entries, strict=True)]
+            begun = await self._begin_all(who, rows, timing)
             faults = [each for each in begun if isinstance(each, Fault)]
             if len(faults) == len(begun):
                 raise error_of(faults[0])
@@ -57,37 +58,41 @@ class BatchDesk(Desk):
         except ExecsvcError as refusal:
             return refusal.fault
 
-    async def _begin_all(self, rows: Sequence[Row], timing: Timing) -> tuple[Begun, ...]:
+    async def _begin_all(self, who: Caller, rows: Sequence[Row], timing: Timing) -> tuple[Begun, ...]:
         try:
             instrument = self._catalog.instrument(rows[0][1].symbol, "entries[0].spec.symbol")
         except ExecsvcError as refusal:
             raise error_of(refusal.fault.with_metadata(id_used="false")) from None
         rows = [(key, replace(spec, symbol=instrument.symbol)) for key, spec in rows]
         looked = await asyncio.gather(
-            *(self._looked_at(index, row, instrument, timing) for index, row in enumerate(rows))
+            *(self._looked_at(who, index, row, instrument, timing) for index, row in enumerate(rows))
         )
         new = [index for index, each in enumerate(looked) if each is None]
         begun: dict[int, Begun] = {index: each for index, each in enumerate(looked) if each is not None}
-        begun |= zip(new, await self._begin_new([rows[index] for index in new], instrument, timing), strict=True)
+        begun |= zip(new, await self._begin_new(who, [rows[index] for index in new], instrument, timing), strict=True)
         return tuple(begun[index] for index in range(len(rows)))
 
-    async def _looked_at(self, index: int, row: Row, instrument: Instrument, timing: Timing) -> Known | Fault | None:
+    async def _looked_at(
+        self, who: Caller, index: int, row: Row, instrument: Instrument, timing: Timing
+    ) -> Known | Fault | None:
         """What is known of it, or why it may not go; None: it is new and may."""
         key, spec = row
         try:
             known = await self._known(key, spec)
             if known is not None:
                 return Known(known)
-            self.check(instrument, spec, timing)
+            self.check(who, instrument, spec, timing)
         except ExecsvcError as refusal:
             return _of_row(index, refusal.fault)
         return None
 
-    async def _begin_new(self, rows: Sequence[Row], instrument: Instrument, timing: Timing) -> tuple[Begun, ...]:
+    async def _begin_new(
+        self, who: Caller, rows: Sequence[Row], instrument: Instrument, timing: Timing
+    ) -> tuple[Begun, ...]:
         if not rows:
             return ()
         try:
-            rooms = await self._rooms(rows, timing)
+            rooms = await self._rooms(who, rows, timing)
         except ExecsvcError as refusal:
             return (refusal.fault.with_metadata(id_used="false"),) * len(rows)
         if len(rows) == 1:
@@ -96,7 +101,7 @@ class BatchDesk(Desk):
         begun: Sequence[Begun] = await self._sender.begin_many(rows, timing, instrument, rooms)
         return tuple(_unbegun(each) for each in begun)
 
-    async def _rooms(self, rows: Sequence[Row], timing: Timing) -> Sequence[Room]:
+    async def _rooms(self, who: Caller, rows: Sequence[Row], timing: Timing) -> Sequence[Room]:
         """Set aside before anything is begun; where the caller allows it, waited for."""
         key, spec = rows[0]
         rates = self._venue.rates
@@ -108,7 +113,7 @@ class BatchDesk(Desk):
         if self._clock.monotonic() > now:
             try:
                 for _, each in rows:
-                    self.check(self._catalog.instrument(each.symbol), each, timing)
+                    self.check(who, self._catalog.instrument(each.symbol), each, timing)
             except ExecsvcError:
                 for room in rooms:
                     room.release()

@@ -88,7 +88,7 @@ class Cancels:
     async def blind(self, who: Caller, ref: OrderRef, by: float, why: ExecsvcError) -> Unremembered:
         """Without a journal to look in: by the derived id of the caller's own order. Raises `why` where that cannot be."""
         key = ref.key_for(self._account, who.name)
-        if key is None or not key.caller or (key.caller != who.name and not who.may(Permission.KILL)):
+        if key is None or not key.caller or (key.caller != who.name and not who.may(Permission.KILL, self._account)):
             raise why
         pursuit = self._tasks.start(f"blind cancel {key}", self._by_derived_ids(key, by))
         said = "Kraken knows no such open order"

@@ -49,7 +49,7 @@ class Clearing:
     async def clear(self, who: Caller, whose: Whose, symbol: str, by: float) -> Swept:
         """All of them in scope; an empty symbol means every one. Others' need `kill`."""
         if whose is not Whose.OWN:
-            demand_kill(who, "cancelling orders of others")
+            demand_kill(who, self._desk.account, "cancelling orders of others")
         symbol = self._catalog.instrument(symbol).symbol if symbol else ""
         if whose is Whose.ACCOUNT and not symbol:
             return await self._mass.clear_account(by, caller=who.name)
@@ -80,7 +80,7 @@ class Clearing:
             return refusal.fault
 
 
-def demand_kill(who: Caller, what: str) -> None:
+def demand_kill(who: Caller, account: str, what: str) -> None:
     """Raises PERMISSION_MISSING."""
-    if not who.may(Permission.KILL):
+    if not who.may(Permission.KILL, account):
         raise refuse(Reason.PERMISSION_MISSING, f"{what} needs the permission kill", permission=Permission.KILL.value)

@@ -95,7 +95,7 @@ class Desk:
         key = OrderKey(self.account, who.name, client_order_id)
         with self._settlements.watch(key) as watch:
             try:
-                begun = await self._admit(key, spec, timing)
+                begun = await self._admit(who, key, spec, timing)
             except ExecsvcError as refusal:
                 if "id_used" in refusal.fault.metadata:
                     raise
@@ -104,14 +104,14 @@ class Desk:
                 await self._sender.replayed(begun.order)
             return await self._answer(watch, begun.order, timing, replayed=isinstance(begun, Known))
 
-    async def _admit(self, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:
+    async def _admit(self, who: Caller, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:
         """Checks, then the intent. A refusal is told only for an id that is not known: a repeat places nothing."""
         with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
             instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
             if spec.symbol != instrument.symbol:
                 spec = replace(spec, symbol=instrument.symbol)
             try:
-                self.check(instrument, spec, timing)
+                self.check(who, instrument, spec, timing)
                 room = await self._room_at_once(key, spec)
             except ExecsvcError as refusal:
                 known = await self._known(key, spec)
@@ -119,7 +119,7 @@ class Desk:
                     return Known(known)
                 room = await self._room_in_turn(key, spec, timing, refusal)
                 try:
-                    self.check(instrument, spec, timing)
+                    self.check(who, instrument, spec, timing)
                 except ExecsvcError:
                     room.release()
                     raise
@@ -155,10 +155,11 @@ class Desk:
             )
         return order
 
-    def check(self, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
-        """Raises what keeps such an order from being sent now: a closed desk, a rule, a limit, too little time."""
+    def check(self, who: Caller, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
+        """Raises what keeps such an order from being sent now: a missing right, a closed desk, a rule, a limit, the time."""
         closed = (
-            self._switch.refusal(post_only=spec.post_only)
+            who.grant(self.account).refusal(spec)
+            or self._switch.refusal(who.name, spec)
             or self._sender.forbids()
             or clock_untrusted(self._venue.clock())
         )
@@ -169,7 +170,7 @@ class Desk:
         if faults:
             fields = tuple(bad for fault in faults for bad in fault.fields)
             raise error_of(replace(faults[0], fields=fields))
-        self._risk.check(instrument, spec)
+        self._risk.check(who, instrument, spec)
         left_s = min(timing.entry_delay_s, timing.by - self._clock.monotonic())
         if left_s < self.least_timeout_s:
             raise _too_short(left_s, self.least_timeout_s)
@@ -196,7 +197,7 @@ class Desk:
     async def cancellable(self, who: Caller, ref: OrderRef) -> Order:
         """The order, if it is one's own or one may `kill`. Raises as `get`, or PERMISSION_MISSING."""
         order = await self.get(who, ref)
-        if order.key.caller != who.name and not who.may(Permission.KILL):
+        if order.key.caller != who.name and not who.may(Permission.KILL, self.account):
             raise refuse(
                 Reason.PERMISSION_MISSING,
                 "cancelling another caller's order needs the permission kill",
@@ -209,7 +210,7 @@ class Desk:
     async def get(self, who: Caller, ref: OrderRef) -> Order:
         """One order by either id. Raises ORDER_NOT_FOUND; another's order needs `account`."""
         order = await self._find(who, ref)
-        if order is None or (order.key.caller != who.name and not who.may(Permission.ACCOUNT)):
+        if order is None or (order.key.caller != who.name and not who.may(Permission.ACCOUNT, self.account)):
             raise refuse(Reason.ORDER_NOT_FOUND, f"no order {str(ref)!r} is known here for caller {who.name!r}")
         return order
 

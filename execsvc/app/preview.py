@@ -17,6 +17,7 @@ from execsvc.app.limits import NOTIONAL_LIMIT
 from execsvc.app.risk import Limits, RiskDesk, closes_what_is_held
 from execsvc.app.worth import Worth, cents, in_dollars, worth
 from execsvc.domain import money
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import ExecsvcError, Fault, Reason
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import Side
@@ -101,7 +102,7 @@ class Preview:
         self._ask = ask
         self._fees = fees
 
-    def look(self, spec: OrderSpec) -> Previewed:
+    def look(self, who: Caller, spec: OrderSpec) -> Previewed:
         """The verdict on the order as it is now. Raises UNKNOWN_SYMBOL, and VENUE_UNREACHABLE while no pair is known."""
         instrument = self._catalog.instrument(spec.symbol, SYMBOL)
         given = replace(spec, symbol=instrument.symbol)
@@ -111,7 +112,7 @@ class Preview:
         now_ns = self._clock.wall_ns()
         broken = rule_breaches(instrument, given, rounded, now_ns)
         breaches = (*self._shut(), *broken, *_crowded(counter, capacity.wait_s))
-        checks = self._checks(instrument, rounded)
+        checks = self._checks(who, instrument, rounded)
         return Previewed(
             placeable=all(each.fixed_by_rounding for each in breaches)
             and all(each.passed for each in checks)
@@ -151,7 +152,7 @@ class Preview:
             return (_general(refusal.fault),)
         return ()
 
-    def _checks(self, instrument: Instrument, rounded: OrderSpec) -> tuple[RiskCheck, ...]:
+    def _checks(self, who: Caller, instrument: Instrument, rounded: OrderSpec) -> tuple[RiskCheck, ...]:
         """The risk desk's own verdict, with the figures beside it; no check is made where no limit is set."""
         limit = self._limits.max_order_notional
         if limit is None:
@@ -163,7 +164,7 @@ class Preview:
         dollars = None if reckoned is None else in_dollars(reckoned.notional, instrument.quote, self._feeds)
         value, bound = "" if dollars is None else cents(dollars), money.text(limit)
         try:
-            self._risk.check(instrument, rounded)
+            self._risk.check(who, instrument, rounded)
         except ExecsvcError as refusal:
             return (RiskCheck(NOTIONAL_LIMIT, value, bound, refusal.fault.message, passed=False),)
         message = f"order notional {value} USD is within the limit of {bound} USD"

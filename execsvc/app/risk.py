@@ -15,6 +15,7 @@ from execsvc.app.feeds import Feeds
 from execsvc.app.hub import Delivery
 from execsvc.app.worth import cents, in_dollars, worth
 from execsvc.domain import money
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import ExecsvcError, Reason, refuse
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.spec import OrderSpec
@@ -42,7 +43,7 @@ class RiskDesk:
     def __repr__(self) -> str:
         return f"<RiskDesk {self._limits} following {list(self._followed)}>"
 
-    def check(self, instrument: Instrument, spec: OrderSpec) -> None:
+    def check(self, who: Caller, instrument: Instrument, spec: OrderSpec) -> None:  # noqa: ARG002 - limits by caller come here
         """Raises RISK_REFUSED with value and limit."""
         limit = self._limits.max_order_notional
         if limit is None or closes_what_is_held(spec):

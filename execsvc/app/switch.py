@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.market import VenueMode
+from execsvc.domain.spec import OrderSpec
 from execsvc.ports import Clock, Facts, Tasks
 
 HALT = "halt"
@@ -39,9 +40,9 @@ class Switch:
         """Why no order is taken; a halt outranks what passes by itself. None: orders are taken."""
         return self._causes.get(HALT) or next(iter(self._causes.values()), None)
 
-    def refusal(self, *, post_only: bool) -> Fault | None:
+    def refusal(self, caller: str, spec: OrderSpec) -> Fault | None:  # noqa: ARG002 - modes by caller come here
         """Why such an order is not taken: a cause of ours, else the mode of the whole venue. Cancels do not ask."""
-        return self.closed_because or mode_fault(self.venue_mode(), post_only=post_only)
+        return self.closed_because or mode_fault(self.venue_mode(), post_only=spec.post_only)
 
     @property
     def problems(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError, Message
 from opentelemetry.trace import INVALID_SPAN, Span
 
 from execsvc.domain.caller import Caller
-from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
+from execsvc.domain.errors import ExecsvcError, FieldViolation, Reason, error_of, invalid, refuse
 from execsvc.ports import Clock, Entropy
 from execsvc.rpc.call import Call, Incoming
 from execsvc.rpc.callers import Callers
@@ -90,6 +90,7 @@ class Admission:
             raise error_of(SHUTTING_DOWN)
         request = _read(knock.read)
         account = _account(request, who)
+        _permitted_there(permit, who, account)
         check(request)
         visit.request = request
         visit.call = self._call(visit, permit, who, account, knock)
@@ -129,14 +130,24 @@ def _permit(method: str) -> Permit:
 
 
 def _permitted(permit: Permit, who: Caller) -> None:
-    if permit.permissions and not any(who.may(each) for each in permit.permissions):
-        words = " or ".join(sorted(each.value for each in permit.permissions))
-        raise refuse(
-            Reason.PERMISSION_MISSING,
-            f"{permit.short} needs the permission {words}",
-            permission=words,
-            method=permit.short,
-        )
+    if permit.permissions and not any(who.may_somewhere(each) for each in permit.permissions):
+        raise _missing(permit, "")
+
+
+def _permitted_there(permit: Permit, who: Caller, account: str) -> None:
+    """The same on the account that is meant; a request that names none was judged already."""
+    if account and permit.permissions and not any(who.may(each, account) for each in permit.permissions):
+        raise _missing(permit, f" on account {account!r}")
+
+
+def _missing(permit: Permit, where: str) -> ExecsvcError:
+    words = " or ".join(sorted(each.value for each in permit.permissions))
+    return refuse(
+        Reason.PERMISSION_MISSING,
+        f"{permit.short} needs the permission {words}{where}",
+        permission=words,
+        method=permit.short,
+    )
 
 
 def _enough_time(permit: Permit, left_s: float | None) -> None:
@@ -166,4 +177,9 @@ def _account(request: Message, who: Caller) -> str:
         raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"account {named[:64]!r} is not granted to {who.name!r}")
     if not who.accounts:
         raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"no account is granted to {who.name!r}")
-    return named or who.accounts[0]
+    if not named and not who.default:
+        names = ", ".join(who.accounts)
+        raise refuse(
+            Reason.ACCOUNT_REQUIRED, f"{who.name!r} has several accounts and none is its default: name one of {names}"
+        )
+    return named or who.default

@@ -54,7 +54,7 @@ class Call:
 
     def demand(self, permission: Permission, why: str) -> None:
         """Raises PERMISSION_MISSING unless the caller has a permission beyond the method's own."""
-        if not self.who.may(permission):
+        if not self.who.may(permission, self.account):
             raise refuse(
                 Reason.PERMISSION_MISSING,
                 f"{why} needs the permission {permission.value}",

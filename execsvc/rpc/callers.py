@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Protocol
 from urllib.parse import unquote
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Caller, Permission, alike
 from execsvc.domain.errors import Reason, refuse
 
 _PEERS_KEPT = 1024
@@ -33,7 +33,7 @@ class LocalCaller:
     """Everybody on this machine is `local`; with `anywhere` everybody who can connect is (paper, asked for in words)."""
 
     def __init__(self, account: str, *, anywhere: bool = False) -> None:
-        self._caller = Caller("local", frozenset(Permission), (account,))
+        self._caller = alike("local", Permission, (account,))
         self._anywhere = anywhere
 
     def recognise(self, meta: Mapping[str, str], peer: str) -> Caller:  # noqa: ARG002 - the seam's signature

@@ -65,7 +65,7 @@ class ManyOrders:
         """OWN is kept here, ACCOUNT is Kraken's timer."""
         timeout_s = request.timeout.seconds
         if _WHOSE[request.scope] is Whose.ACCOUNT:
-            demand_kill(call.who, "a dead man's switch over the whole account")
+            demand_kill(call.who, call.account, "a dead man's switch over the whole account")
             armed = await self._dead_man.set_account(call.who.name, timeout_s, call.answer_by)
         else:
             armed = await self._dead_man.set_own(call.who.name, timeout_s)

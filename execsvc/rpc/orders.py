@@ -97,7 +97,7 @@ class OrderService:
 
     async def preview_order(self, call: Call, request: wire.PreviewOrderRequest) -> wire.PreviewOrderResponse:
         """What placing would say; nothing is written down, set aside or sent."""
-        looked = self._preview.look(convert.spec_of(request.spec))
+        looked = self._preview.look(call.who, convert.spec_of(request.spec))
         previewed = await self._preview.priced(looked, call.answer_by, call.who.name)
         if request.ask_venue:
             previewed = await self._preview.asked(previewed, call.answer_by, call.who.name)

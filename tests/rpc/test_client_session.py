@@ -28,7 +28,7 @@ from execsvc_client import (
     Unavailable,
 )
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.order import Status
 from execsvc.rpc.callers import LocalCaller
 from tests.rpc.stage import order_key
@@ -200,7 +200,7 @@ async def test_a_session_that_is_refused_is_not_opened():
 
     class Trader(LocalCaller):
         def recognise(self, meta, peer):
-            return Caller("local", frozenset({Permission.TRADE}), ("main",))
+            return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage, Client(stage.door.address) as client:
         with pytest.raises(NotAllowed) as refused:

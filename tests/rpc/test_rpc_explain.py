@@ -9,7 +9,7 @@ from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
 from execsvc_client import Client, NotFound, OrderStatus, SyncClient, TimelineKind
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import Acknowledged, Doubted, Intent, ProvedAbsent
@@ -175,7 +175,7 @@ class Ann:
     """Recognises everybody as ann, with the permissions a test gives her."""
 
     def __init__(self, *permissions):
-        self.caller = Caller("ann", frozenset(permissions), ("main",))
+        self.caller = alike("ann", frozenset(permissions), ("main",))
 
     def recognise(self, meta, peer):
         return self.caller

@@ -10,7 +10,7 @@ from execsvc_api.v1 import market_data_service_pb2 as market
 from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import Reason
 from execsvc.rpc.permits import PERMITS, Effect
 from tests.rpc.stage import EPOCH, busy, ended, limit_spec, placement, refused
@@ -23,7 +23,7 @@ class OneCaller:
     """Recognises everybody as the caller a test wants."""
 
     def __init__(self, *permissions, accounts=("main",)):
-        self.caller = Caller("ann", frozenset(permissions), accounts)
+        self.caller = alike("ann", frozenset(permissions), accounts)
 
     def recognise(self, meta, peer):
         return self.caller

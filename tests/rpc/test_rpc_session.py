@@ -8,7 +8,7 @@ from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
 from google.protobuf.duration_pb2 import Duration
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.order import Status
 from execsvc.rpc.callers import LocalCaller
 from tests.rpc.stage import placement, taken_apart
@@ -296,7 +296,7 @@ async def test_cancel_on_disconnect_needs_the_right_to_cancel():
 
     class Trader(LocalCaller):
         def recognise(self, meta, peer):
-            return Caller("local", frozenset({Permission.TRADE}), ("main",))
+            return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage:
         talk = Talk(stage, cancel_on_disconnect=True)
@@ -310,7 +310,7 @@ async def test_each_request_needs_its_own_right():
 
     class Trader(LocalCaller):
         def recognise(self, meta, peer):
-            return Caller("local", frozenset({Permission.TRADE}), ("main",))
+            return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage, Talk(stage) as talk:
         told = await talk.answer_to(await talk.say(cancel=ref("a")))

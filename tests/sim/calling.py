@@ -6,12 +6,12 @@ up first, and then the call never began. What is asked for, and what the answer 
 
 import asyncio
 
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from tests.sim.telling import told_by
 from tests.support.wire import settle
 
 HOP_S = 0.001
-_CALLERS = tuple(Caller(f"c-{number}", frozenset(Permission), ("main",)) for number in range(3))
+_CALLERS = tuple(alike(f"c-{number}", frozenset(Permission), ("main",)) for number in range(3))
 
 
 class Give(Exception):

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from execsvc.app.timing import Timing
 from execsvc.domain.account import FillQuery
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import ExecsvcError, Reason
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.market import Side
@@ -39,7 +39,7 @@ class Placer:
     def __init__(self, world, name, *, queue_s=0.0, greedy=False):
         self.world = world
         self.name = name
-        self.who = Caller(name, _EVERYTHING, ("main",))
+        self.who = alike(name, _EVERYTHING, ("main",))
         self.queue_s = queue_s
         self.greedy = greedy
         self.chance = stream(world.seed, "placer", name)

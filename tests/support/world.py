@@ -7,7 +7,7 @@ from execsvc.app.catalog import Catalog
 from execsvc.app.house import Terms, house
 from execsvc.app.risk import Limits, RiskDesk
 from execsvc.app.timing import Timing
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.market import Side
 from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.store.disk import Disk
@@ -16,8 +16,8 @@ from execsvc.telemetry import silent
 from tests.support.simloop import SimClock, SimTasks
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue, ScriptedVenue
 
-ME = Caller("local", frozenset(Permission), ("main",))
-OTHER = Caller("other", frozenset({Permission.TRADE, Permission.CANCEL}), ("main",))
+ME = alike("local", frozenset(Permission), ("main",))
+OTHER = alike("other", frozenset({Permission.TRADE, Permission.CANCEL}), ("main",))
 
 
 def limit(quantity="0.001", price="60000.0", side=Side.BUY, symbol="BTC/USD"):

@@ -19,16 +19,20 @@ BREAKERS: dict[str, admin.BreakerState.ValueType] = {
     "open": admin.BREAKER_STATE_OPEN,
     "probing": admin.BREAKER_STATE_PROBING,
 }
-UNBOUND = frozenset({Permission.MARKET, Permission.ADMIN})
 
 
 def grants(who: Caller) -> list[admin.AccountGrant]:
     """First the permissions bound to no account, then one entry an account; the first account is the default."""
     return [
-        admin.AccountGrant(permissions=_words(who.permissions & UNBOUND)),
+        admin.AccountGrant(permissions=_words(who.unbound)),
         *(
-            admin.AccountGrant(account=name, is_default=index == 0, permissions=_words(who.permissions - UNBOUND))
-            for index, name in enumerate(who.accounts)
+            admin.AccountGrant(
+                account=name,
+                is_default=name == who.default,
+                permissions=_words(who.grant(name).permissions),
+                symbols=sorted(who.grant(name).symbols),
+            )
+            for name in who.accounts
         ),
     ]
 

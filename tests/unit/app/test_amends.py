@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from execsvc.domain.caller import Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import Busy, Conflict, Declined, ExecsvcError, Fault, Reason, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
 from execsvc.domain.order import Seen, Status, VenueOrder
@@ -230,8 +230,9 @@ def test_another_callers_order_needs_kill():
 
     async def scenario(here, order):
         ref = OrderRef(client_order_id="c-1", caller="local")
-        sees = replace(OTHER, permissions=OTHER.permissions | {Permission.ACCOUNT})
-        kills = replace(OTHER, permissions=sees.permissions | {Permission.KILL})
+        rights = {Permission.TRADE, Permission.CANCEL, Permission.ACCOUNT}
+        sees = alike("other", rights, ("main",))
+        kills = alike("other", rights | {Permission.KILL}, ("main",))
         hidden = await refused(here.amend("r-1", order=ref, who=OTHER, limit_price="59000"))
         seen = await refused(here.amend("r-1", order=ref, who=sees, limit_price="59000"))
         assert (Reason.ORDER_NOT_FOUND, Reason.PERMISSION_MISSING) == (hidden.reason, seen.reason)

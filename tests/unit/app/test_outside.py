@@ -9,7 +9,7 @@ from stream_parts import BY_HAND, FULL, KEY, fill, lived, news, picture, seen, t
 from execsvc.app.executions import RETRY_S
 from execsvc.app.orders import OrderFilter
 from execsvc.domain.account import AssetAmount
-from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import Busy, Declined, Fault, Reason
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.market import Beat, FeedState, LinkDown, LinkUp
@@ -224,7 +224,7 @@ def test_cancelling_one_needs_kill_and_goes_by_krakens_id():
     async def script(here, tell):
         here.venue.orders["by hand"] = (BY_HAND, 0.0)
         await tell(LinkUp(1), OrdersSnapshot((BY_HAND,)))
-        reader = Caller("reader", frozenset({Permission.ACCOUNT, Permission.CANCEL}), ("main",))
+        reader = alike("reader", frozenset({Permission.ACCOUNT, Permission.CANCEL}), ("main",))
         ref, by = OrderRef(venue_order_id="OMAN"), here.clock.monotonic() + 5
         assert KEY == (await here.desk.get(reader, ref)).key
         with pytest.raises(Declined) as refused:

@@ -25,7 +25,7 @@ from tests.support.specs import spec as wish
 from tests.support.specs import specs as every_spec
 from tests.support.statements import ScriptedStatements
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue
-from tests.support.world import limit
+from tests.support.world import ME, limit
 
 QUANTITY, PRICE = "spec.base_quantity", "spec.limit.limit_price"
 NOW_NS = 1_700_000_000_000_000_000
@@ -94,7 +94,7 @@ def looked(spec, change=None, **parts):
         await here.catalog.refresh()
         if change is not None:
             change(here)
-        return here.preview.look(spec)
+        return here.preview.look(ME, spec)
 
     return run_sim(main())
 
@@ -125,7 +125,7 @@ def test_the_counter_of_the_pair_is_told_with_the_price_in_points():
 
     async def main():
         await here.catalog.refresh()
-        return here.preview.look(limit()), here.clock.wall_ns()
+        return here.preview.look(ME, limit()), here.clock.wall_ns()
 
     found, now_ns = run_sim(main())
     assert (ONE, PAIR, 0.0, now_ns) == (found.cost, found.counter, found.wait_s, found.as_of_ns)
@@ -337,7 +337,7 @@ def test_rules_that_are_too_old_stand_against_placing():
         here = Here()
         await here.catalog.refresh()
         await here.clock.sleep(STALE_AFTER_S + 1)
-        return here.preview.look(limit())
+        return here.preview.look(ME, limit())
 
     found = run_sim(main())
     assert ([Reason.VENUE_UNREACHABLE], False) == ([each.reason for each in found.breaches], found.placeable)
@@ -384,7 +384,7 @@ def asked_too(objection):
         here = Here()
         await here.catalog.refresh()
         here.objection = objection
-        looked_at = here.preview.look(limit("0.1900000001", "60000.77"))
+        looked_at = here.preview.look(ME, limit("0.1900000001", "60000.77"))
         return await here.preview.asked(looked_at, 5.0, "me"), here.questions
 
     return run_sim(main())

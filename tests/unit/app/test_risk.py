@@ -13,6 +13,7 @@ from execsvc.domain.market import EventTimes, Side, Ticker
 from execsvc.domain.spec import OrderSpec, OrderType
 from tests.support.simloop import SimClock, run_sim
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue
+from tests.support.world import ME
 
 ONE = Decimal(1)
 MANY = [
@@ -60,7 +61,7 @@ def checked(script):
 
         def refusal(instrument):
             try:
-                desk.check(instrument, market(instrument.symbol))
+                desk.check(ME, instrument, market(instrument.symbol))
             except ExecsvcError as refused:
                 return refused.fault
             return None

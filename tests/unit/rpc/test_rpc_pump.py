@@ -8,7 +8,7 @@ import pytest
 from execsvc_api.v1 import common_pb2 as common
 from execsvc_api.v1 import market_data_service_pb2 as market
 
-from execsvc.domain.caller import Caller
+from execsvc.domain.caller import alike
 from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.market import FeedState
 from execsvc.rpc.call import Call
@@ -19,7 +19,7 @@ from execsvc.telemetry import silent
 from tests.support.simloop import SimClock, run_sim
 
 PERMIT = PERMITS["execsvc.v1.MarketDataService/SubscribeTickers"]
-CALL = Call(PERMIT, Caller("ann", frozenset(), ()), "", "r1", 0.0, None, 0.0, 0.0, stream_id="s1")
+CALL = Call(PERMIT, alike("ann", frozenset(), ()), "", "r1", 0.0, None, 0.0, 0.0, stream_id="s1")
 
 GONE = Fault(Reason.VENUE_UNREACHABLE, "gone")
 
