@@ -55,14 +55,27 @@ var ServiceConfig string
 type Options struct {
 	Target    string        // host:port, or unix:path; empty: 127.0.0.1:50051
 	Token     string        // the caller's bearer token; empty: none
-	Plaintext bool          // without TLS also to another machine; to this one there is never TLS
+	TLS       *TLSFiles     // TLS with these files, to this machine too; nil: TLS with the system's roots, to others alone
+	Plaintext bool          // without TLS also to another machine
 	Timeout   time.Duration // deadline of unary calls whose context has none; 0: 10 s
 }
 
-// FromEnv reads EXECSVC_TARGET, and EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE. It fails when both are set, and
-// on a file that cannot be read or is empty.
+// String leaves the token out, so that options may be logged.
+func (o Options) String() string {
+	return fmt.Sprintf("execsvc.Options{Target: %q, Token: %t, TLS: %+v, Plaintext: %t, Timeout: %s}", o.Target, o.Token != "", o.TLS, o.Plaintext, o.Timeout)
+}
+
+// GoString is String: %#v shows no token either.
+func (o Options) GoString() string { return o.String() }
+
+// FromEnv reads EXECSVC_TARGET, EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE, and the names of the TLS files. It
+// fails when two variables contradict each other, and on a token file that cannot be read or is empty.
 func FromEnv() (Options, error) {
 	options := Options{Target: os.Getenv("EXECSVC_TARGET"), Token: os.Getenv("EXECSVC_TOKEN")}
+	var err error
+	if options.TLS, err = tlsFromEnv(options.Target); err != nil {
+		return Options{}, err
+	}
 	file := os.Getenv("EXECSVC_TOKEN_FILE")
 	if file == "" {
 		return options, nil
@@ -99,13 +112,9 @@ func Connect(options Options) (*Gateway, error) {
 	if options.Timeout == 0 {
 		options.Timeout = defaultTimeout
 	}
-	here := local(options.Target)
-	if options.Plaintext && !here && options.Token != "" {
-		return nil, fmt.Errorf("the token is not sent to %s without TLS", options.Target)
-	}
-	transport := credentials.NewTLS(nil)
-	if here || options.Plaintext {
-		transport = insecure.NewCredentials()
+	transport, err := options.transport()
+	if err != nil {
+		return nil, err
 	}
 	conn, err := grpc.NewClient(
 		options.Target,
@@ -129,6 +138,23 @@ func Connect(options Options) (*Gateway, error) {
 		Admin:      v1.NewAdminServiceClient(conn),
 		conn:       conn,
 	}, nil
+}
+
+// transport decides between TLS and plaintext. It fails where a token would travel in the open.
+func (o Options) transport() (credentials.TransportCredentials, error) {
+	here := local(o.Target)
+	switch {
+	case o.TLS != nil && o.Plaintext:
+		return nil, errors.New("TLS and Plaintext are both asked for: keep one")
+	case o.TLS != nil:
+		return o.TLS.credentials()
+	case o.Plaintext && !here && o.Token != "":
+		return nil, fmt.Errorf("the token is not sent to %s without TLS", o.Target)
+	case here || o.Plaintext:
+		return insecure.NewCredentials(), nil
+	default:
+		return credentials.NewTLS(nil), nil
+	}
 }
 
 // Close ends the connection and every stream on it.

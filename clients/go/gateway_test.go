@@ -1,8 +1,10 @@
 package execsvc
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -28,6 +30,15 @@ func TestATokenNeverLeavesThisMachineInTheOpen(t *testing.T) {
 		}
 		if err == nil && gateway.Close() != nil {
 			t.Error("an unused connection does not close")
+		}
+	}
+}
+
+func TestATokenIsNeverPrinted(t *testing.T) {
+	options := Options{Target: "gateway:1", Token: "s3cret", TLS: &TLSFiles{CA: "ca.pem"}}
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		if said := fmt.Sprintf(verb, options); strings.Contains(said, "s3cret") || !strings.Contains(said, "ca.pem") {
+			t.Errorf("%s: %s", verb, said)
 		}
 	}
 }

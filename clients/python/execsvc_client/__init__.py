@@ -6,6 +6,7 @@ JSON. Everything public is here; modules with an underscore are not.
 
 from execsvc_client import raw
 from execsvc_client._account import AccountHealth, Balance, Grant, LaneHealth, ModeEntry, ServerInfo, VenueStatus
+from execsvc_client._admin import ModeChange, StreamInfo
 from execsvc_client._amends import Amended, AmendInDoubt, AmendOptions
 from execsvc_client._amounts import Number
 from execsvc_client._chance import new_client_order_id
@@ -20,6 +21,7 @@ from execsvc_client._enums import (
     FeePreference,
     GapReason,
     InstrumentStatus,
+    ModeLike,
     OrderScope,
     OrderStatus,
     Reason,
@@ -39,8 +41,10 @@ from execsvc_client._errors import (
     InvalidRequest,
     LiveRefused,
     NotAllowed,
+    NotAuthenticated,
     NotFound,
     NotOffered,
+    NotPermitted,
     NotPlaced,
     OutcomeUnknown,
     Refused,
@@ -105,6 +109,7 @@ from execsvc_client._statements import FeeRate, FeeRates, LedgerEntry, Margin, P
 from execsvc_client._story import Story, TimelineEvent
 from execsvc_client._sync import SyncClient
 from execsvc_client._sync_session import SyncOrderSession
+from execsvc_client._tls import Tls
 
 __all__ = [
     "DEFAULT_TARGET", "WHOLE_POSITION", "AccountHealth", "AmendInDoubt", "AmendOptions", "Amended", "Asset",
@@ -114,13 +119,13 @@ __all__ = [
     "Connected", "Counter", "CounterKind", "Disconnected", "ExecsvcError", "Facts", "FeeEstimate", "FeePreference",
     "FeePreferenceLike", "FeeRate", "FeeRates", "FeedState", "Fill", "FillUpdate", "Gap", "GapReason", "Grant",
     "Heartbeat", "InDoubt", "Instrument", "InstrumentStatus", "InvalidRequest", "LaneHealth", "LedgerEntry", "Level",
-    "Limits", "LiveRefused", "Margin", "ModeEntry", "ModeUpdate", "NewOrder", "NotAllowed", "NotFound", "NotOffered",
-    "NotPlaced", "Number", "OpenOrders", "Order", "OrderEvent", "OrderLike", "OrderOptions", "OrderScope",
-    "OrderSession", "OrderStatus", "OrderUpdate", "OutcomeUnknown", "Placed", "Position", "Preview", "Quote", "Reason",
-    "Refused", "RiskCheck", "ScopeLike", "SelfTradePrevention", "SelfTradePreventionLike", "ServerFault", "ServerInfo",
-    "SessionEvent", "Side", "SideLike", "Size", "StateChanged", "Story", "Switch", "SyncClient", "SyncOrderSession",
-    "Throttled", "Ticker", "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent",
-    "TimelineKind", "Times", "Trade", "TradeEvent", "TradeUpdate", "TradingMode", "TriggerReference",
-    "TriggerReferenceLike", "Unavailable", "VenueMode", "VenueStatus", "Violation", "__version__",
-    "new_client_order_id", "raw",
+    "Limits", "LiveRefused", "Margin", "ModeChange", "ModeEntry", "ModeLike", "ModeUpdate", "NewOrder", "NotAllowed",
+    "NotAuthenticated", "NotFound", "NotOffered", "NotPermitted", "NotPlaced", "Number", "OpenOrders", "Order",
+    "OrderEvent", "OrderLike", "OrderOptions", "OrderScope", "OrderSession", "OrderStatus", "OrderUpdate",
+    "OutcomeUnknown", "Placed", "Position", "Preview", "Quote", "Reason", "Refused", "RiskCheck", "ScopeLike",
+    "SelfTradePrevention", "SelfTradePreventionLike", "ServerFault", "ServerInfo", "SessionEvent", "Side", "SideLike",
+    "Size", "StateChanged", "Story", "StreamInfo", "Switch", "SyncClient", "SyncOrderSession", "Throttled", "Ticker",
+    "TickerEvent", "TickerUpdate", "TimeInForce", "TimeInForceLike", "TimelineEvent", "TimelineKind", "Times", "Tls",
+    "Trade", "TradeEvent", "TradeUpdate", "TradingMode", "TriggerReference", "TriggerReferenceLike", "Unavailable",
+    "VenueMode", "VenueStatus", "Violation", "__version__", "new_client_order_id", "raw",
 ]  # fmt: skip

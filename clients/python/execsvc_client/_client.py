@@ -28,6 +28,7 @@ from execsvc_client._account import (
     read_server_info,
     read_venue_status,
 )
+from execsvc_client._admin_calls import Administration
 from execsvc_client._amend_calls import AmendsOrders
 from execsvc_client._amounts import Number
 from execsvc_client._doubt import RESOLVE_TIMEOUT, InDoubt, told
@@ -59,9 +60,10 @@ from execsvc_client._specs import SideLike, Size
 from execsvc_client._statement_calls import Statements
 from execsvc_client._story import Story, read_story
 from execsvc_client._streams import Streams
+from execsvc_client._tls import Tls, chosen
 
 
-class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions):
+class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions, Administration):
     """A caller of one gateway, on one event loop; use it as `async with Client() as client:`.
 
     target       host:port or unix:path
@@ -69,7 +71,8 @@ class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions):
     allow_live   without it every changing call to a gateway that trades live money raises LiveRefused
     account      the account of every call; empty: the caller's only or default one
     name         what the gateway's log calls this program
-    credentials  TLS, as grpc.ssl_channel_credentials(…) gives it; plaintext without
+    tls          TLS with these files, see Tls; plaintext without
+    credentials  TLS as grpc.ssl_channel_credentials(…) gives it, instead
     channel      a channel of your own instead; close() closes it too
 
     Methods raise ExecsvcError (see `_errors`), TypeError and ValueError for what cannot be meant. `timeout` is in
@@ -84,11 +87,12 @@ class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions):
         allow_live: bool = False,
         account: str = "",
         name: str = "execsvc-python",
+        tls: Tls | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         channel: aio.Channel | None = None,
     ) -> None:
         settings = Settings(target, token, name, account, allow_live)
-        self.link = Link(settings, credentials=credentials, channel=channel)
+        self.link = Link(settings, credentials=chosen(tls, credentials), channel=channel)
 
     @classmethod
     def from_env(
@@ -100,12 +104,13 @@ class Client(Streams, Statements, ManyOrders, AmendsOrders, Sessions):
         name: str = "execsvc-python",
         environ: Mapping[str, str] | None = None,
     ) -> Self:
-        """A client for `target`, else EXECSVC_TARGET, with the token of EXECSVC_TOKEN or EXECSVC_TOKEN_FILE.
+        """A client for `target`, else EXECSVC_TARGET, with the token, the TLS files and the certificate of the environment.
 
-        Raises ValueError for settings that cannot work, OSError when the token file cannot be read.
+        The variables: EXECSVC_TOKEN or EXECSVC_TOKEN_FILE; EXECSVC_TLS_CA_FILE, EXECSVC_TLS_CLIENT_CERT_FILE and
+        EXECSVC_TLS_CLIENT_KEY_FILE. Raises ValueError for settings that cannot work, OSError for a file that cannot be read.
         """
-        found, token = from_environment(os.environ if environ is None else environ)
-        return cls(target or found, token=token, allow_live=allow_live, account=account, name=name)
+        found = from_environment(os.environ if environ is None else environ, target)
+        return cls(found.target, token=found.token, allow_live=allow_live, account=account, name=name, tls=found.tls)
 
     async def __aenter__(self) -> Self:
         return self

@@ -193,6 +193,18 @@ class TradingMode(Open):
     HALTED = 4
 
 
+ModeLike: TypeAlias = TradingMode | Literal["normal", "reduce_only", "cancel_only", "halted"]
+
+
+def mode_of(given: ModeLike) -> TradingMode:
+    """The mode that is meant. Raises ValueError for another word and for UNSPECIFIED."""
+    words = {mode.name.lower(): mode for mode in TradingMode if mode}
+    mode = given if isinstance(given, TradingMode) else words.get(given)
+    if not mode:
+        raise ValueError(f"mode is {given!r}: one of {', '.join(words)}")
+    return mode
+
+
 class CounterKind(Open):
     """Which of Kraken's counters."""
 

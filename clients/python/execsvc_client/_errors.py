@@ -8,7 +8,9 @@
     ├── Refused             the exchange, a limit or a halt says no: read `reason`
     ├── Throttled           too much: wait `retry_after` where it is given, else make room
     ├── Unavailable         nothing was sent by this call: try again later, with the same id
-    ├── NotAllowed          about the caller's own token
+    ├── NotAllowed          about the caller's own token or certificate: `remedy` says what to do
+    │   ├── NotAuthenticated … the gateway does not know who calls
+    │   └── NotPermitted    … it knows, and this caller may not do that
     ├── NotOffered          this server does not have the method
     ├── ServerFault         the server's own fault, nothing was placed
     ├── LiveRefused         this client was not made for live money, and the gateway trades it
@@ -110,6 +112,8 @@ class ExecsvcError(Exception):
         facts = self.facts
         head = f"{facts.code.name} / {facts.reason}" if facts.reason else facts.code.name
         tail = [f"{bad.path}: {bad.description}" for bad in facts.violations if bad.description not in facts.message]
+        if isinstance(self, NotAllowed):
+            tail.append(self.remedy)
         if facts.retry_after is not None:
             tail.append(f"retry after {facts.retry_after:g} s")
         tail += [
@@ -156,7 +160,37 @@ class Unavailable(ExecsvcError):
 
 
 class NotAllowed(ExecsvcError):
-    """The caller's token is missing, expired, or lacks a permission, an account or a pair."""
+    """About the caller's token or certificate. Repeating it changes nothing; `remedy` does."""
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it, in one sentence."""
+        if granted := self.facts.metadata.get("granted", ""):
+            return f"keep to what is granted to this caller ({granted}), or have more granted"
+        return _REMEDIES.get(self.reason, _NOT_OURS).format_map({"permission": self.permission or "for it"})
+
+    @property
+    def permission(self) -> str:
+        """The permission that is missing, as the contract names it; empty where it is something else."""
+        return self.facts.metadata.get("permission", "")
+
+
+class NotAuthenticated(NotAllowed):
+    """The token or certificate is missing, unknown or expired."""
+
+
+class NotPermitted(NotAllowed):
+    """The caller is known, and lacks a permission, an account or a pair."""
+
+
+_REMEDIES = {
+    "TOKEN_INVALID": "give a valid token, in EXECSVC_TOKEN or in the file that EXECSVC_TOKEN_FILE names, or a client "
+    "certificate; whoever runs the gateway makes tokens with `execsvc token bake`",
+    "PERMISSION_MISSING": "use a token with the permission {permission}, or have it granted to this caller",
+    "ACCOUNT_NOT_GRANTED": "name an account that is yours: GetServerInfo lists them under grants",
+    "SYMBOL_NOT_GRANTED": "name a pair that is yours: GetServerInfo lists them under grants",
+}
+_NOT_OURS = "something between here and the gateway said no, not execsvc: its own log knows why"
 
 
 class NotOffered(ExecsvcError):
@@ -190,8 +224,8 @@ _BY_CODE: Mapping[grpc.StatusCode, type[ExecsvcError]] = {
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: Unavailable,
     grpc.StatusCode.CANCELLED: Unavailable,
-    grpc.StatusCode.UNAUTHENTICATED: NotAllowed,
-    grpc.StatusCode.PERMISSION_DENIED: NotAllowed,
+    grpc.StatusCode.UNAUTHENTICATED: NotAuthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: NotPermitted,
     grpc.StatusCode.UNIMPLEMENTED: NotOffered,
 }
 _PROVED_ABSENT = frozenset({"NOT_PLACED", "VENUE_DEADLINE_ELAPSED"})

@@ -156,3 +156,7 @@ LIST_FILLS = Unary("AccountService/ListFills", account.ListFillsRequest, account
 
 GET_SERVER_INFO = Unary("AdminService/GetServerInfo", admin.GetServerInfoRequest, admin.GetServerInfoResponse, 5)
 GET_VENUE_STATUS = Unary("AdminService/GetVenueStatus", admin.GetVenueStatusRequest, admin.GetVenueStatusResponse, 5)
+SET_TRADING_MODE = Unary(
+    "AdminService/SetTradingMode", admin.SetTradingModeRequest, admin.SetTradingModeResponse, 10, changes=True
+)
+LIST_STREAMS = Unary("AdminService/ListStreams", admin.ListStreamsRequest, admin.ListStreamsResponse, 5)

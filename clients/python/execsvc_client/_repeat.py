@@ -25,6 +25,7 @@ FIRST_WAIT = 0.1
 LEAST_ATTEMPT = 0.25  # seconds; with less left an attempt could not come back anyway
 
 _TIME_IS_UP = frozenset({grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED})
+_SAME_NO_AGAIN = frozenset({grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED})  # of a proxy
 
 
 def after_lost_answer(error: ExecsvcError, repeats: int, left: float) -> float | None:
@@ -32,7 +33,7 @@ def after_lost_answer(error: ExecsvcError, repeats: int, left: float) -> float |
 
     `repeats` counts those already made, `left` is what remains of the caller's time, in seconds.
     """
-    if not isinstance(error, OutcomeUnknown) or error.code in _TIME_IS_UP or repeats >= REPEATS:
+    if not isinstance(error, OutcomeUnknown) or error.code in _TIME_IS_UP | _SAME_NO_AGAIN or repeats >= REPEATS:
         return None
     wait = jitter(FIRST_WAIT * 2**repeats)
     return wait if wait + LEAST_ATTEMPT <= left else None

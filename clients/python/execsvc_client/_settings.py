@@ -1,8 +1,11 @@
 """Where the gateway is and who the caller is: from arguments, or from the environment.
 
-    EXECSVC_TARGET       host:port, or unix:path; 127.0.0.1:50051 when absent
-    EXECSVC_TOKEN        the caller's token, or
-    EXECSVC_TOKEN_FILE   a file that holds it
+    EXECSVC_TARGET                host:port, or unix:path; 127.0.0.1:50051 when absent
+    EXECSVC_TOKEN                 the caller's token, or
+    EXECSVC_TOKEN_FILE            a file that holds it
+    EXECSVC_TLS_CA_FILE           TLS, and these authorities only; `public`: those that gRPC knows
+    EXECSVC_TLS_CLIENT_CERT_FILE  TLS, and this client's certificate
+    EXECSVC_TLS_CLIENT_KEY_FILE   its key
 
 A token never shows in a repr, and never travels in plaintext beyond this machine.
 """
@@ -12,6 +15,8 @@ from dataclasses import dataclass, field
 from importlib import resources
 from ipaddress import ip_address
 from pathlib import Path
+
+from execsvc_client._tls import Tls
 
 __version__ = "0.1.0"
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -48,7 +53,7 @@ class Settings:
     def is_local(self) -> bool:
         """Whether the target is this machine, where plaintext leaves nothing to listen to."""
         scheme, _, rest = self.target.partition(":")
-        if scheme in {"unix", "unix-abstract"}:
+        if _is_socket(self.target):
             return True
         address = self.target.rpartition("/")[2] if scheme in {"dns", "ipv4", "ipv6"} else self.target
         if scheme in {"ipv4", "ipv6"}:
@@ -60,9 +65,21 @@ class Settings:
             return False
 
 
-def from_environment(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Target and token. Raises ValueError when both token variables are set, OSError when the file cannot be read."""
-    target = environ.get("EXECSVC_TARGET", "") or DEFAULT_TARGET
+@dataclass(frozen=True)
+class Found:
+    """What the environment says. tls None: plaintext."""
+
+    target: str
+    token: str = field(default="", repr=False)
+    tls: Tls | None = None
+
+
+def from_environment(environ: Mapping[str, str], target: str = "") -> Found:
+    """Where the gateway is (`target`, where it is given) and how to come before it.
+
+    Raises ValueError for variables that contradict each other, OSError when the token file cannot be read.
+    """
+    target = target or environ.get("EXECSVC_TARGET", "") or DEFAULT_TARGET
     token, file = environ.get("EXECSVC_TOKEN", ""), environ.get("EXECSVC_TOKEN_FILE", "")
     if token and file:
         raise ValueError("EXECSVC_TOKEN and EXECSVC_TOKEN_FILE are both set: keep one")
@@ -70,15 +87,20 @@ def from_environment(environ: Mapping[str, str]) -> tuple[str, str]:
         token = Path(file).read_text("utf-8").strip()
         if not token:
             raise ValueError(f"EXECSVC_TOKEN_FILE: {file} is empty")
-    return target, token
+    return Found(target, token, None if _is_socket(target) else Tls.from_env(environ))
+
+
+def _is_socket(target: str) -> bool:
+    """A unix socket: its file's mode guards it, and TLS has no name to check there."""
+    return target.partition(":")[0] in {"unix", "unix-abstract"}
 
 
 def refuse_plaintext(settings: Settings) -> None:
     """Raise ValueError if a token would travel in plaintext to another machine."""
     if settings.token and not settings.is_local:
         raise ValueError(
-            f"a token would travel in plaintext to {settings.target}: give credentials=grpc.ssl_channel_credentials(), "
-            "or a channel of your own if something else protects the way"
+            f"a token would travel in plaintext to {settings.target}: set EXECSVC_TLS_CA_FILE (a file, or public), give "
+            "tls=Tls(…), or a channel of your own if something else protects the way"
         )
 
 

@@ -76,10 +76,12 @@ class Seen:
 
 
 class Gateway:
-    """Scripted answers by method; the last one is repeated."""
+    """Scripted answers by method; the last one is repeated. With credentials it speaks TLS; `peers` are who came."""
 
-    def __init__(self, mode: str = "paper") -> None:
+    def __init__(self, mode: str = "paper", credentials: grpc.ServerCredentials | None = None) -> None:
         self.mode = mode
+        self.credentials = credentials
+        self.peers: list[tuple[str, ...]] = []
         self.calls: list[Seen] = []
         self.target = ""
         self._scripts: dict[str, deque[Any]] = defaultdict(deque)
@@ -99,7 +101,12 @@ class Gateway:
         """Listen; on the same port as before after a stop."""
         self._server = aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers(tuple(self._handlers()))
-        self._port = self._server.add_insecure_port(f"127.0.0.1:{self._port}")
+        address = f"127.0.0.1:{self._port}"
+        self._port = (
+            self._server.add_insecure_port(address)
+            if self.credentials is None
+            else self._server.add_secure_port(address, self.credentials)
+        )
         self.target = f"127.0.0.1:{self._port}"
         await self._server.start()
 
@@ -122,6 +129,7 @@ class Gateway:
 
         def note(request, context) -> None:
             self.calls.append(Seen(name, request, dict(context.invocation_metadata()), context.time_remaining()))
+            self.peers.append(tuple(name.decode() for name in context.auth_context().get("x509_common_name", ())))
             context.set_trailing_metadata((("x-execsvc-mode", self.mode), ("x-request-id", "seen-by-server")))
 
         async def unary(request, context):
@@ -202,3 +210,9 @@ def order():
 def placed():
     """Makes the answer to a placement."""
     return lambda *args, **more: order_service_pb2.PlaceOrderResponse(order=make_order(*args, **more))
+
+
+@pytest.fixture
+def in_thread():
+    """Runs a function of the synchronous client beside the loop that its gateway lives on."""
+    return asyncio.to_thread

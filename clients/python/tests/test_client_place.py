@@ -1,4 +1,4 @@
-"""Placing through a real server: ids, repeats, deadlines, headers, doubt, and what must not be sent at all."""
+"""Placing through a real server: ids, repeats, deadlines, headers, and what must not be sent at all."""
 
 import asyncio
 from datetime import datetime
@@ -10,9 +10,7 @@ from execsvc_client import (
     Client,
     Close,
     Conflict,
-    InDoubt,
     InvalidRequest,
-    LiveRefused,
     NotPlaced,
     OrderStatus,
     OutcomeUnknown,
@@ -25,12 +23,7 @@ from execsvc_client import (
 )
 from grpc import StatusCode
 
-PLACE, INFO, GET, WATCH = (
-    "OrderService/PlaceOrder",
-    "AdminService/GetServerInfo",
-    "OrderService/GetOrder",
-    "OrderService/SubscribeOrders",
-)
+PLACE, INFO, GET = "OrderService/PlaceOrder", "AdminService/GetServerInfo", "OrderService/GetOrder"
 
 
 async def test_place_sends_what_was_meant(gateway, placed):
@@ -253,148 +246,6 @@ async def test_negative_pushback_is_not_repeated(gateway, fail):
     assert len(gateway.seen(PLACE)) == 1
 
 
-async def test_in_doubt_is_a_type_of_its_own(gateway, placed):
-    """OK with IN_DOUBT gives InDoubt: no order's fields, no truth value, and words that say what to do."""
-    gateway.script(PLACE, placed("c-1", "IN_DOUBT"))
-    async with Client(gateway.target) as client:
-        result = await client.buy("BTC/USD", quantity=1, limit_price=1, client_order_id="c-1")
-    assert isinstance(result, InDoubt)
-    assert result.client_order_id == "c-1"
-    assert result.so_far.status is OrderStatus.IN_DOUBT
-    for name in ("order", "order_id", "status", "filled_quantity"):
-        with pytest.raises(AttributeError, match=r"c-1 is not known yet: resolve\(\)"):
-            getattr(result, name)
-    with pytest.raises(TypeError, match="neither a success nor a failure"):
-        bool(result)
-
-
-@pytest.mark.parametrize("status", [0, 1, 2, 77])
-async def test_only_a_definite_status_is_placed(gateway, order, status):
-    """SUBMITTED, UNSPECIFIED and a status newer than the client are doubt, never success."""
-    message = order("c-1")
-    message.status = status
-    gateway.script(PLACE, order_service_pb2.PlaceOrderResponse(order=message))
-    async with Client(gateway.target) as client:
-        assert isinstance(await client.buy("BTC/USD", quantity=1, limit_price=1), InDoubt)
-
-
-async def test_resolve_waits_for_the_stream(gateway, placed, order):
-    """resolve() listens to the order stream and asks again when the order moves."""
-    gateway.script(PLACE, placed("c-1", "IN_DOUBT"))
-    doubt, truth = order("c-1", "IN_DOUBT"), order("c-1", "OPEN", version=2)
-    gateway.script(
-        GET, order_service_pb2.GetOrderResponse(order=doubt), order_service_pb2.GetOrderResponse(order=truth)
-    )
-    snapshot = order_service_pb2.SubscribeOrdersResponse()
-    snapshot.snapshot.orders.append(doubt)
-    snapshot.snapshot.complete = True
-    gateway.script(WATCH, [snapshot, 0.1, order_service_pb2.SubscribeOrdersResponse(order=truth), 30])
-    clock = asyncio.get_running_loop().time
-    async with Client(gateway.target) as client:
-        result = await client.buy("BTC/USD", quantity=1, limit_price=1, client_order_id="c-1")
-        assert isinstance(result, InDoubt)
-        before = clock()
-        resolved = await result.resolve(timeout=10)
-    assert resolved.order.status is OrderStatus.OPEN
-    assert clock() - before < 2
-    assert {"c-1"} == {call.request.order.client_order_id for call in gateway.seen(GET)}
-
-
-async def test_resolve_without_a_stream_still_finds_the_truth(gateway, order, fail):
-    """A stream that cannot be had makes resolve() slower, not wrong; a failed question is asked again."""
-    gateway.script(
-        GET,
-        fail(StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", pushback_ms=-1),
-        order_service_pb2.GetOrderResponse(order=order("c-1", "IN_DOUBT")),
-        order_service_pb2.GetOrderResponse(order=order("c-1", "FILLED")),
-    )
-    async with Client(gateway.target) as client:
-        resolved = await client.resolve("c-1", timeout=10)
-    assert resolved.order.status is OrderStatus.FILLED
-
-
-async def test_resolve_raises_the_truth_when_it_is_a_refusal(gateway, order):
-    """A doubt that ends NOT_PLACED raises NotPlaced, REJECTED raises what the exchange said."""
-    gone = order("c-1", "NOT_PLACED")
-    refused = order("c-1", "REJECTED")
-    refused.end_error.code, refused.end_error.reason = 9, "INSUFFICIENT_FUNDS"
-    gateway.script(
-        GET, order_service_pb2.GetOrderResponse(order=gone), order_service_pb2.GetOrderResponse(order=refused)
-    )
-    async with Client(gateway.target) as client:
-        with pytest.raises(NotPlaced):
-            await client.resolve("c-1")
-        with pytest.raises(Refused) as caught:
-            await client.resolve("c-1")
-    assert caught.value.reason == "INSUFFICIENT_FUNDS"
-
-
-async def test_resolve_gives_up_in_time(gateway, order):
-    """Time that runs out before the truth is known is OutcomeUnknown, with the id."""
-    gateway.script(GET, order_service_pb2.GetOrderResponse(order=order("c-1", "IN_DOUBT")))
-    async with Client(gateway.target) as client:
-        with pytest.raises(OutcomeUnknown, match=r"still not known after 0\.6 s") as caught:
-            await client.resolve("c-1", timeout=0.6)
-    assert caught.value.client_order_id == "c-1"
-
-
-async def test_wait_for_terminal(gateway, order):
-    """wait_for_terminal() returns the ended order, or raises TimeoutError naming where it stands."""
-    gateway.script(
-        GET,
-        order_service_pb2.GetOrderResponse(order=order("c-1", "OPEN")),
-        order_service_pb2.GetOrderResponse(order=order("c-1", "CANCELLED", version=2)),
-    )
-    async with Client(gateway.target) as client:
-        ended = await client.wait_for_terminal("c-1", timeout=10)
-        assert ended.status is OrderStatus.CANCELLED
-        gateway.script(GET, order_service_pb2.GetOrderResponse(order=order("c-1", "OPEN")))
-        with pytest.raises(TimeoutError, match="c-1 is still OPEN"):
-            await client.wait_for_terminal("c-1", timeout=0.5)
-
-
-async def test_live_gateway_is_refused(gateway, placed):
-    """A gateway that trades live takes nothing from a client that was not made for it: not even a cancel."""
-    gateway.mode = "live"
-    gateway.script(PLACE, placed())
-    async with Client(gateway.target) as client:
-        with pytest.raises(LiveRefused, match="allow_live=True"):
-            await client.buy("BTC/USD", quantity=1, limit_price=1)
-        with pytest.raises(LiveRefused):
-            await client.cancel("c-1")
-        assert (await client.server_info()).mode == "live"
-    assert gateway.seen(PLACE) == []
-    async with Client(gateway.target, allow_live=True) as client:
-        assert isinstance(await client.buy("BTC/USD", quantity=1, limit_price=1), Placed)
-
-
-async def test_gateway_that_turns_live_is_refused(gateway, placed):
-    """The mode is read off every answer: another gateway at the same address is noticed."""
-    gateway.script(PLACE, placed())
-    async with Client(gateway.target) as client:
-        await client.buy("BTC/USD", quantity=1, limit_price=1)
-        gateway.mode = "live"
-        await client.server_info()
-        with pytest.raises(LiveRefused):
-            await client.buy("BTC/USD", quantity=1, limit_price=1)
-    assert len(gateway.seen(PLACE)) == 1
-
-
-async def test_mode_is_asked_again_after_a_lost_connection(gateway, placed):
-    """After a break the client asks what is there now before it changes anything."""
-    gateway.script(PLACE, placed())
-    async with Client(gateway.target) as client:
-        await client.buy("BTC/USD", quantity=1, limit_price=1)
-        await gateway.stop()
-        with pytest.raises(Unavailable):
-            await client.server_info()
-        gateway.mode = "live"
-        await gateway.start()
-        with pytest.raises(LiveRefused):
-            await client.buy("BTC/USD", quantity=1, limit_price=1)
-    assert len(gateway.seen(PLACE)) == 1
-
-
 async def test_no_gateway_means_nothing_was_sent():
     """Where nobody listens, the question for the mode fails first: Unavailable, and not OutcomeUnknown."""
     async with Client("127.0.0.1:1") as client:
@@ -505,15 +356,3 @@ async def test_sides_are_words_or_members(gateway, placed):
         await client.place("BTC/USD", Side.SELL, quantity=1, limit_price=1)
         await client.place("BTC/USD", "sell", quantity=1, limit_price=1)
     assert [2, 2] == [call.request.spec.side for call in gateway.seen(PLACE)]
-
-
-@pytest.mark.parametrize(
-    ("status", "kind"), [("REJECTED", Refused), ("NOT_PLACED", NotPlaced), ("NEVER_SENT", Unavailable)]
-)
-async def test_an_end_without_a_reason_is_still_no_success(gateway, placed, status, kind):
-    """An answer OK with an order that was not placed raises by its status, though the server does not say why."""
-    gateway.script(PLACE, placed("c-1", status))
-    async with Client(gateway.target) as client:
-        with pytest.raises(kind, match=status) as caught:
-            await client.buy("BTC/USD", quantity=1, limit_price=1)
-    assert caught.value.client_order_id == "c-1"

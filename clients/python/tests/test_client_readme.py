@@ -7,12 +7,20 @@ import sys
 from pathlib import Path
 
 import pytest
-from execsvc_api.v1 import account_service_pb2, market_data_service_pb2, order_service_pb2
+from execsvc_api.v1 import account_service_pb2, admin_service_pb2, market_data_service_pb2, order_service_pb2
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
 STATEMENTS = "12.5 10.0 None\nSELL 1.5 -3\nBTC/USD -0.0002 0.0040\nNone -1.5 0.01 7.0"
-SAYS = ["OAAAAA-BBBBB-CCCCCC OPEN", "0.001", "60000.0 1", "OPEN", STATEMENTS, "BTC/USD 60000.0 60000.1 LIVE"]
+SAYS = [
+    "OAAAAA-BBBBB-CCCCCC OPEN",
+    "0.001",
+    "60000.0 1",
+    "OPEN",
+    STATEMENTS,
+    "BTC/USD 60000.0 60000.1 LIVE",
+    "HALTED 7",
+]
 
 
 def script_statements(gateway):
@@ -44,6 +52,13 @@ def script_changes(gateway, order):
     gateway.script("OrderService/OrderSession", [accepted, 2.0, answer, 30])
 
 
+def script_halt(gateway):
+    """A halt that asks seven orders to go."""
+    halted = admin_service_pb2.SetTradingModeResponse(cancel_requested_count=7)
+    halted.current.mode = 4
+    gateway.script("AdminService/SetTradingMode", halted)
+
+
 def test_there_is_something_to_run():
     """The README has the blocks that are looked for here."""
     assert len(BLOCKS) == len(SAYS)
@@ -63,6 +78,7 @@ async def test_readme_block_runs(gateway, order, placed, tmp_path, number):
     gateway.script("MarketDataService/SubscribeTickers", [tick, 30])
     script_statements(gateway)
     script_changes(gateway, order)
+    script_halt(gateway)
     file = tmp_path / "block.py"
     file.write_text(BLOCKS[number])
     process = await asyncio.create_subprocess_exec(

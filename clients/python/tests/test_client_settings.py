@@ -2,19 +2,19 @@
 
 import pytest
 from execsvc_client import Client, SyncClient
-from execsvc_client._settings import Settings, from_environment
+from execsvc_client._settings import Found, Settings, from_environment
 
 
 def test_from_env_defaults_to_this_machine():
     """Without variables the target is the default address and there is no token."""
-    assert from_environment({}) == ("127.0.0.1:50051", "")
+    assert from_environment({}) == Found("127.0.0.1:50051")
     assert Client.from_env(environ={}).link.settings.target == "127.0.0.1:50051"
 
 
 def test_from_env_reads_target_and_token():
     """EXECSVC_TARGET and EXECSVC_TOKEN are taken."""
     environ = {"EXECSVC_TARGET": "localhost:1", "EXECSVC_TOKEN": "t"}
-    assert from_environment(environ) == ("localhost:1", "t")
+    assert from_environment(environ) == Found("localhost:1", "t")
     assert SyncClient.from_env(environ=environ).link.settings.token == "t"
 
 
@@ -22,7 +22,7 @@ def test_from_env_reads_the_token_file(tmp_path):
     """EXECSVC_TOKEN_FILE is read and its line end cut off; an empty one is refused."""
     file = tmp_path / "token"
     file.write_text("from-file\n")
-    assert from_environment({"EXECSVC_TOKEN_FILE": str(file)}) == ("127.0.0.1:50051", "from-file")
+    assert from_environment({"EXECSVC_TOKEN_FILE": str(file)}) == Found("127.0.0.1:50051", "from-file")
     file.write_text("\n")
     with pytest.raises(ValueError, match="is empty"):
         from_environment({"EXECSVC_TOKEN_FILE": str(file)})
@@ -37,6 +37,7 @@ def test_two_tokens_are_one_too_many():
 def test_token_stays_out_of_sight():
     """No repr shows the token."""
     assert "s3cret" not in repr(Settings(token="s3cret"))
+    assert "s3cret" not in repr(from_environment({"EXECSVC_TOKEN": "s3cret"}))
     assert "s3cret" not in repr(Client(token="s3cret").link.settings)
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import assert_type
 from collections.abc import Awaitable
 from execsvc_client import Amended, AmendInDoubt, Client, Close, InDoubt, Order, Placed, Quote, SyncClient
-from execsvc_client import SessionEvent, TimeInForce
+from execsvc_client import ModeChange, SessionEvent, StreamInfo, TimeInForce, Tls
 
 async def trade(client: Client) -> None:
     await client.buy("BTC/USD", quantity=Decimal("0.1"), limit_price="60000.0", post_only=True)
@@ -40,6 +40,13 @@ async def trade(client: Client) -> None:
     amended = await client.amend("c-1", quantity=2, if_version=3)
     assert_type(amended, Amended | AmendInDoubt[Awaitable[Amended]])
     print(amended.order)  # E: union-attr
+    halted = await client.set_trading_mode("halted", comment="why", symbol="BTC/USD")
+    assert_type(halted, ModeChange)
+    await client.set_trading_mode("halt", comment="why", everything=True)  # E: arg-type
+    await client.set_trading_mode("normal", everything=True)  # E: call-arg
+    assert_type(await client.list_streams(), tuple[StreamInfo, ...])
+    Client("gateway:1", tls=Tls("ca.pem"))
+    Client("gateway:1", tls="ca.pem")  # E: arg-type
     async with client.session(follow=True) as session:
         assert_type(await session.place("BTC/USD", "buy", quantity=1, market=True), Placed | InDoubt[Awaitable[Placed]])
         await session.place("BTC/USD", "buy", quantity=0.1, market=True)  # E: arg-type

@@ -13,6 +13,7 @@ import { AdminService } from "./gen/execsvc/v1/admin_service_pb.js";
 import { MarketDataService } from "./gen/execsvc/v1/market_data_service_pb.js";
 import { OrderService } from "./gen/execsvc/v1/order_service_pb.js";
 import { retryInterceptor } from "./retry.js";
+import { secureOptions, tlsFromEnv, type TlsFiles } from "./tls.js";
 
 /** Version of this client, told to the server with every call. */
 export const version = "0.1.0";
@@ -30,6 +31,8 @@ export interface GatewayOptions {
   readonly target?: string;
   /** The caller's bearer token. */
   readonly token?: string;
+  /** TLS with these files, to this machine too; without them TLS with Node's roots, to others alone. */
+  readonly tls?: TlsFiles;
   /** Without TLS; by default to this machine only. */
   readonly plaintext?: boolean;
   /** Deadline of unary calls that name none. */
@@ -47,13 +50,14 @@ export interface Gateway {
 }
 
 /**
- * EXECSVC_TARGET, and EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE. Throws when both are set, and on a file that
- * cannot be read or is empty.
+ * EXECSVC_TARGET, EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE, and the names of the TLS files. Throws when two
+ * variables contradict each other, and on a token file that cannot be read or is empty.
  */
 export function fromEnv(env: NodeJS.ProcessEnv = process.env): GatewayOptions {
   const target = env["EXECSVC_TARGET"] || defaultTarget;
   const token = tokenFrom(env["EXECSVC_TOKEN"] ?? "", env["EXECSVC_TOKEN_FILE"] ?? "");
-  return token === "" ? { target } : { target, token };
+  const tls = tlsFromEnv(env);
+  return { target, ...(token === "" ? {} : { token }), ...(tls === undefined ? {} : { tls }) };
 }
 
 function tokenFrom(token: string, file: string): string {
@@ -66,15 +70,19 @@ function tokenFrom(token: string, file: string): string {
 
 /** Makes the clients; the connection is opened by the first call. Throws where a token would travel in the open. */
 export function connect(options: GatewayOptions = {}): Gateway {
-  const { target = defaultTarget, token, timeoutMs = defaultTimeoutMs } = options;
+  const { target = defaultTarget, token, tls, timeoutMs = defaultTimeoutMs } = options;
+  if (tls !== undefined && options.plaintext === true) throw new RangeError("tls and plaintext: keep one");
   const { hostname } = new URL(`http://${target}`);
   const local = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
-  const plaintext = options.plaintext ?? local;
+  const plaintext = tls === undefined && (options.plaintext ?? local);
   if (token !== undefined && plaintext && !local) {
     throw new RangeError(`the token is not sent to ${target} without TLS`);
   }
   const baseUrl = `${plaintext ? "http" : "https"}://${target}`;
-  const session = new Http2SessionManager(baseUrl, alive, { settings: { initialWindowSize: receiveWindow } });
+  const session = new Http2SessionManager(baseUrl, alive, {
+    settings: { initialWindowSize: receiveWindow },
+    ...(tls === undefined ? {} : secureOptions(tls)),
+  });
   const transport = createGrpcTransport({
     baseUrl,
     sessionManager: session,

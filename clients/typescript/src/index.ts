@@ -4,3 +4,4 @@ export { compareDecimals, percentOf } from "./decimal.js";
 export { connect, fromEnv, version, type Gateway, type GatewayOptions } from "./gateway.js";
 export { refusalOf, type Refusal } from "./refusal.js";
 export { retryInterceptor, retryPolicy, type RetryPolicy } from "./retry.js";
+export { type TlsFiles } from "./tls.js";

@@ -827,8 +827,11 @@ type SetTradingModeResponse struct {
 	Current *TradingModeEntry `protobuf:"bytes,2,opt,name=current,proto3" json:"current,omitempty"`
 	// HALTED: orders whose cancel was recorded by this call.
 	CancelRequestedCount uint32 `protobuf:"varint,3,opt,name=cancel_requested_count,json=cancelRequestedCount,proto3" json:"cancel_requested_count,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// Nobody is known here by the name scope.caller: not configured, without a token, and without an order on the
+	// accounts in scope. The mode is set all the same; look whether the name is the one that is meant.
+	CallerUnknown bool `protobuf:"varint,4,opt,name=caller_unknown,json=callerUnknown,proto3" json:"caller_unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SetTradingModeResponse) Reset() {
@@ -880,6 +883,13 @@ func (x *SetTradingModeResponse) GetCancelRequestedCount() uint32 {
 		return x.CancelRequestedCount
 	}
 	return 0
+}
+
+func (x *SetTradingModeResponse) GetCallerUnknown() bool {
+	if x != nil {
+		return x.CallerUnknown
+	}
+	return false
 }
 
 // One open stream.
@@ -1125,11 +1135,12 @@ const file_execsvc_v1_admin_service_proto_rawDesc = "" +
 	"\x15SetTradingModeRequest\x12.\n" +
 	"\x05scope\x18\x01 \x01(\v2\x18.execsvc.v1.TradingScopeR\x05scope\x12+\n" +
 	"\x04mode\x18\x02 \x01(\x0e2\x17.execsvc.v1.TradingModeR\x04mode\x12\x18\n" +
-	"\acomment\x18\x03 \x01(\tR\acomment\"\xc0\x01\n" +
+	"\acomment\x18\x03 \x01(\tR\acomment\"\xe7\x01\n" +
 	"\x16SetTradingModeResponse\x128\n" +
 	"\bprevious\x18\x01 \x01(\v2\x1c.execsvc.v1.TradingModeEntryR\bprevious\x126\n" +
 	"\acurrent\x18\x02 \x01(\v2\x1c.execsvc.v1.TradingModeEntryR\acurrent\x124\n" +
-	"\x16cancel_requested_count\x18\x03 \x01(\rR\x14cancelRequestedCount\"\xfb\x01\n" +
+	"\x16cancel_requested_count\x18\x03 \x01(\rR\x14cancelRequestedCount\x12%\n" +
+	"\x0ecaller_unknown\x18\x04 \x01(\bR\rcallerUnknown\"\xfb\x01\n" +
 	"\n" +
 	"StreamInfo\x12\x1b\n" +
 	"\tstream_id\x18\x01 \x01(\tR\bstreamId\x12\x16\n" +

@@ -440,8 +440,13 @@ class SetTradingModeResponse(_message.Message):
     PREVIOUS_FIELD_NUMBER: _builtins.int
     CURRENT_FIELD_NUMBER: _builtins.int
     CANCEL_REQUESTED_COUNT_FIELD_NUMBER: _builtins.int
+    CALLER_UNKNOWN_FIELD_NUMBER: _builtins.int
     cancel_requested_count: _builtins.int
     """HALTED: orders whose cancel was recorded by this call."""
+    caller_unknown: _builtins.bool
+    """Nobody is known here by the name scope.caller: not configured, without a token, and without an order on the
+    accounts in scope. The mode is set all the same; look whether the name is the one that is meant.
+    """
     @_builtins.property
     def previous(self) -> _limits_pb2.TradingModeEntry:
         """The entry of this scope before; absent: there was none."""
@@ -456,10 +461,11 @@ class SetTradingModeResponse(_message.Message):
         previous: _limits_pb2.TradingModeEntry | None = ...,
         current: _limits_pb2.TradingModeEntry | None = ...,
         cancel_requested_count: _builtins.int = ...,
+        caller_unknown: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["current", b"current", "previous", b"previous"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cancel_requested_count", b"cancel_requested_count", "current", b"current", "previous", b"previous"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_unknown", b"caller_unknown", "cancel_requested_count", b"cancel_requested_count", "current", b"current", "previous", b"previous"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
