@@ -28,11 +28,11 @@ def crosses(listing: Listing, terms: Terms) -> bool:
     return bool(terms.post and not waits and terms.price is not None and listing.book.crosses(terms.side, terms.price))
 
 
-def sized(listing: Listing, terms: Terms, budget: int) -> Terms:
+def sized(listing: Listing, terms: Terms, budget: int, owner: str) -> Terms:
     """Return the terms with as many lots as the budget buys from the book; raises Refused when that is too few."""
     pair, lots = terms.pair, 0
     scale = 10 ** (pair.pair_decimals + pair.lot_decimals)
-    for price, qty in listing.book.reachable(terms.side, None):
+    for price, qty in listing.book.reachable(terms.side, None, owner):
         part = min(qty, budget * scale // (price * 10**pair.quote.decimals))
         lots += part
         budget -= pair.cost_up(price, part)
@@ -43,7 +43,7 @@ def sized(listing: Listing, terms: Terms, budget: int) -> Terms:
     return replace(terms, lots=lots)
 
 
-def fillable(listing: Listing, order: Order) -> bool:
-    """Tell whether the book holds all that is left of an order, the trader's own orders not counted."""
-    there = sum(qty for _, qty in listing.book.reachable(order.terms.side, order.terms.price))
+def fillable(listing: Listing, order: Order, owner: str) -> bool:
+    """Tell whether the book holds all that is left of an account's order, its own other orders not counted."""
+    there = sum(qty for _, qty in listing.book.reachable(order.terms.side, order.terms.price, owner))
     return there >= order.left

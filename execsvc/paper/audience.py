@@ -97,26 +97,28 @@ class Audience:
                 self._tell_all(topic, frame, now)
 
     def publish_executions(self, now: int) -> None:
-        """Send the trader's order events to every private line that asked."""
-        events, self._venue.books.events = self._venue.books.events, []
-        lines = [line for line in self.lines.values() if line.executions is not None]
-        for happened in events if lines else ():
-            about = {"channel": "executions", "symbol": happened.order.terms.pair.symbol}
-            skip = self._venue.faults.strikes("skip_sequence", now, line="private", **about)
-            for line in lines:
-                frame = line.executions.update(happened, skip=skip) if line.executions else None
-                if frame is not None:
-                    self.tell(line, frame.decode(), now, **about)
+        """Send each account's order events to every private line of it that asked."""
+        for name, venue in self._venue.accounts.items():
+            events, venue.books.events = venue.books.events, []
+            lines = [line for line in self.lines.values() if line.executions and line.executions.account == name]
+            for happened in events if lines else ():
+                about = {"channel": "executions", "symbol": happened.order.terms.pair.symbol}
+                skip = self._venue.faults.strikes("skip_sequence", now, line="private", **about)
+                for line in lines:
+                    frame = line.executions.update(happened, skip=skip) if line.executions else None
+                    if frame is not None:
+                        self.tell(line, frame.decode(), now, **about)
 
     def publish_balances(self, now: int) -> None:
-        """Send the trader's ledger entries, one message each, to every private line that asked."""
-        entries, self._venue.ledger.news = self._venue.ledger.news, []
-        lines = [line for line in self.lines.values() if line.balances is not None]
-        for entry in entries if lines else ():
-            skip = self._venue.faults.strikes("skip_sequence", now, line="private", channel="balances")
-            for line in lines:
-                if line.balances is not None:
-                    self.tell(line, line.balances.update(entry, skip=skip).decode(), now, channel="balances")
+        """Send each account's ledger entries, one message each, to every private line of it that asked."""
+        for name, venue in self._venue.accounts.items():
+            entries, venue.ledger.news = venue.ledger.news, []
+            lines = [line for line in self.lines.values() if line.balances and line.balances.account == name]
+            for entry in entries if lines else ():
+                skip = self._venue.faults.strikes("skip_sequence", now, line="private", channel="balances")
+                for line in lines:
+                    if line.balances is not None:
+                        self.tell(line, line.balances.update(entry, skip=skip).decode(), now, channel="balances")
 
     def publish_status(self, now: int) -> None:
         """Tell every line the system status."""

@@ -25,6 +25,7 @@ PERMISSIONS = (
     "query-ledger",
     "create-ws-token",
 )
+FIRST = "paper"  # the account that is always there, and that a key is of when nobody says
 _NONCE_MAX = (1 << 64) - 1
 _NONCE_DIGITS = 20
 _TOKEN_LIFE_S = 900
@@ -42,7 +43,7 @@ def signature(secret: bytes, path: str, nonce: str, body: bytes) -> str:
 
 @dataclass(slots=True)
 class Key:
-    """One API key. `nonce` is the highest spent; `spent` are those inside the window."""
+    """One API key of one account. `nonce` is the highest spent; `spent` are those inside the window."""
 
     name: str
     api_key: str
@@ -50,6 +51,7 @@ class Key:
     permissions: tuple[str, ...]
     created: int
     nonce_window: int = 0
+    account: str = FIRST
     nonce: int = 0
     last_used: int = 0
     spent: set[int] = field(default_factory=set, repr=False)
@@ -82,18 +84,20 @@ class Token:
 
 
 class Keyring:
-    """All keys of the account and the tokens made with them."""
+    """All keys, of whichever account, and the tokens made with them."""
 
     def __init__(self, rng: random.Random) -> None:
         self._rng = rng
         self._keys: dict[str, Key] = {}
         self._tokens: dict[str, Token] = {}
 
-    def make(self, name: str, permissions: tuple[str, ...], *, now: int, nonce_window: int = 0) -> Key:
+    def make(
+        self, name: str, permissions: tuple[str, ...], *, now: int, nonce_window: int = 0, account: str = FIRST
+    ) -> Key:
         """Make a key. It starts with PAPER, so that nobody takes it for a real one."""
         tail = "".join(self._rng.choices(string.ascii_letters + string.digits, k=_KEY_LENGTH - len(_KEY_MARK)))
         secret = base64.b64encode(self._rng.randbytes(_SECRET_BYTES)).decode()
-        key = Key(name, _KEY_MARK + tail, secret, permissions, now, nonce_window)
+        key = Key(name, _KEY_MARK + tail, secret, permissions, now, nonce_window, account)
         self._keys[key.api_key] = key
         return key
 

@@ -17,9 +17,10 @@ _WALLET_TYPE, _WALLET_ID = "spot", "main"
 
 
 class Balances:
-    """One subscription: how far its sequence has come."""
+    """One account's subscription: how far its sequence has come."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str) -> None:
+        self.account = account
         self.sequence = 0
 
     def snapshot(self, ledger: Ledger) -> bytes:

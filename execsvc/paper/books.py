@@ -27,10 +27,11 @@ _PPM = 1_000_000
 
 
 class Books:
-    """One account's bookkeeping. `events` are the steps of its orders that were not told yet."""
+    """One account's bookkeeping; `owner` is its name. `events` are the steps of its orders that were not told yet."""
 
     def __init__(
         self,
+        owner: str,
         ledger: Ledger,
         orders: Orders,
         mint: Mint,
@@ -41,6 +42,7 @@ class Books:
         quotas: Quotas,
         turnover: Turnover,
     ) -> None:
+        self.owner = owner
         self._ledger = ledger
         self._mint = mint
         self._prices = prices
@@ -234,7 +236,7 @@ class Books:
         if order.phase != "active" and terms.trigger is not None:
             return _needed(order, _dearest(order))
         left, amount = order.left, 0
-        for price, qty in listing.book.reachable("buy", None):
+        for price, qty in listing.book.reachable("buy", None, self.owner):
             amount += terms.pair.cost_up(price, min(left, qty))
             left -= min(left, qty)
             if not left:

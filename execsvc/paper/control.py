@@ -3,6 +3,7 @@
 POST   /faults   arm a mishap, see mishap.py            GET /faults     DELETE /faults: disarm all, back online
 GET    /orders   orders accepted, in order              GET /calls      private calls as they came, applied or not
 GET    /ledger   balances, entries and the proof        GET /state      time, markets, connections, faults
+                 (of the first account; those of others under `others`, by name)
 GET    /limits   both rate counters and open orders     POST /limits    measure them anew from now on
 POST   /market   freeze or move markets, see MarketMove POST /keys      another key, see KeyWish
 """
@@ -12,7 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from .auth import PERMISSIONS
+from .auth import FIRST, PERMISSIONS
 from .exchange import PaperExchange
 from .figures import fixed, stamp, whole
 from .ledger import LedgerBroken
@@ -22,6 +23,7 @@ from .mishap import Fault
 from .orders import Order
 from .pairs import Pair
 from .restobjects import describe, describe_close
+from .venue import Venue
 from .words import Refused
 
 _LADDER_MAX = 1000
@@ -56,9 +58,10 @@ class MarketMove(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class KeyWish(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another API key: its name, what it may do, and its nonce window."""
+    """Another API key: its name, what it may do, its nonce window, and which account it is of."""
 
     name: str = "extra"
+    account: str = FIRST
     permissions: list[str] = msgspec.field(default_factory=lambda: list(PERMISSIONS))
     nonce_window: int = 0
 
@@ -139,15 +142,27 @@ def _delete_faults(exchange: PaperExchange, _body: bytes, now: int) -> Any:
 
 
 def _get_orders(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
-    orders = exchange.venue.orders
-    return {"orders": [_order(order) for order in orders.accepted()], "forgotten": orders.forgotten}
+    accounts = exchange.venue.accounts
+    rows = [(order, name) for name, venue in accounts.items() for order in venue.orders.accepted()]
+    rows.sort(key=lambda row: row[0].serial)
+    forgotten = sum(venue.orders.forgotten for venue in accounts.values())
+    return {"orders": [_order(order) | {"account": name} for order, name in rows], "forgotten": forgotten}
 
 
 def _get_ledger(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
-    ledger = exchange.venue.ledger
-    error = ""
+    first, *others = exchange.venue.accounts.values()
+    return _ledger(first) | _by_name(others, _ledger)
+
+
+def _by_name(venues: list[Venue], told: Callable[[Venue], Any]) -> dict[str, Any]:
+    """Return what is told of the accounts besides the first; nothing at all when there are none."""
+    return {"others": {venue.account.name: told(venue) for venue in venues}} if venues else {}
+
+
+def _ledger(venue: Venue) -> dict[str, Any]:
+    ledger, error = venue.ledger, ""
     try:
-        exchange.venue.engine.prove()
+        venue.engine.prove()
     except LedgerBroken as broken:
         error = str(broken)
     entries = [
@@ -181,19 +196,27 @@ def _get_state(exchange: PaperExchange, _body: bytes, now: int) -> Any:
         "system": venue.engine.system,
         "tier": venue.options.tier,
         "connections": {kind: lines.count(kind) for kind in ("public", "private")},
-        "open_orders": len(venue.orders.open_ones()),
+        "open_orders": sum(len(each.orders.open_ones()) for each in venue.accounts.values()),
         "faults": venue.faults.listed(now),
         "markets": {listing.pair.symbol: _market(listing) for listing in venue.listings.values()},
     }
 
 
 def _get_limits(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
-    venue, now = exchange.venue, exchange.now
-    quotas = venue.quotas
+    now = exchange.now
+    first, *others = exchange.venue.accounts.values()
+
+    def told(venue: Venue) -> dict[str, Any]:
+        return _limits(venue, now)
+
+    return {"time": stamp(now)} | told(first) | _by_name(others, told)
+
+
+def _limits(venue: Venue, now: int) -> dict[str, Any]:
+    quotas, own = venue.quotas, [key for key in venue.keys.all() if key.account == venue.account.name]
     return {
-        "time": stamp(now),
-        "tier": venue.options.tier,
-        "keys": {key.api_key: {"name": key.name} | quotas.call_figures(key.api_key, now) for key in venue.keys.all()},
+        "tier": venue.account.tier,
+        "keys": {key.api_key: {"name": key.name} | quotas.call_figures(key.api_key, now) for key in own},
         "pairs": {
             listing.pair.symbol: quotas.pair_figures(name, now, open_orders=venue.orders.open_on(name))
             for name, listing in venue.listings.items()
@@ -202,8 +225,8 @@ def _get_limits(exchange: PaperExchange, _body: bytes, _now: int) -> Any:
 
 
 def _post_limits(exchange: PaperExchange, body: bytes, now: int) -> Any:
-    venue = exchange.venue
-    venue.quotas.restart(exchange.now, {name: venue.orders.open_on(name) for name in venue.listings})
+    for venue in exchange.venue.accounts.values():
+        venue.quotas.restart(exchange.now, {name: venue.orders.open_on(name) for name in venue.listings})
     return _get_limits(exchange, body, now)
 
 
@@ -215,8 +238,10 @@ def _post_market(exchange: PaperExchange, body: bytes, now: int) -> Any:
 
 def _post_key(exchange: PaperExchange, body: bytes, now: int) -> Any:
     wish = msgspec.json.decode(body or b"{}", type=KeyWish)
-    permissions = tuple(wish.permissions)
-    key = exchange.venue.keys.make(wish.name, permissions, now=now, nonce_window=wish.nonce_window)
+    permissions, keys = tuple(wish.permissions), exchange.venue.keys
+    if wish.account not in exchange.venue.accounts:
+        raise ValueError(f"no account {wish.account!r} on this exchange")
+    key = keys.make(wish.name, permissions, now=now, nonce_window=wish.nonce_window, account=wish.account)
     return {"api_key": key.api_key, "api_secret": key.api_secret, "permissions": list(permissions)}
 
 

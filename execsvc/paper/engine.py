@@ -1,14 +1,15 @@
 """The matching engine's order desk: accept, wait, trade, rest, cancel, in the order of price and time.
 
 Everything takes `now`, on the exchange's clock. What an order does to the account is books.py's, what happens to a
-market is left on its listing. Makers and takers of the seeded market trade through `house_take` and `house_quote`,
-against the same book and the same rules. What a fill brings about (triggers set off, conditional closes) is carried out
-before a call returns, in the order of the fills. Changing an open order is changes.py's.
+market is left on its listing. Each account has an engine of its own over the same books of orders; the `Pit` is where they
+meet: a fill of two accounts is booked by both, and a price that was paid is seen by all. Makers and takers of the seeded
+market trade through `house_take` and `house_quote`, against the same book and the same rules. What a fill brings about
+(triggers set off, conditional closes) is carried out before a call returns. Changing an open order is changes.py's.
 """
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from .admission import check_mode, crosses, fillable, sized
 from .books import Books
@@ -19,21 +20,42 @@ from .orders import Order, Terms, Trade
 from .positions import Position
 from .quotas import Quotas
 from .reasons import REASONS
+from .tape import Print
 from .triggers import watch_from
 from .words import DEADLINE_ELAPSED, WOULD_TAKE, Refused
+
+
+@dataclass(slots=True)
+class Pit:
+    """What the engines of all accounts share: the exchange's status, and one another, by the account's name."""
+
+    system: str = "online"
+    engines: "dict[str, Engine]" = field(default_factory=dict)
 
 
 class Engine:
     """One account's orders against all listings."""
 
-    def __init__(self, listings: Mapping[str, Listing], books: Books, *, quotas: Quotas, soft_post: bool) -> None:
+    def __init__(
+        self, listings: Mapping[str, Listing], books: Books, *, pit: Pit, quotas: Quotas, soft_post: bool
+    ) -> None:
         self.listings = listings
+        self._pit = pit
+        pit.engines[books.owner] = self
         self._quotas = quotas
         self._soft_post = soft_post
         self._watching: dict[str, dict[str, Order]] = {pair_id: {} for pair_id in listings}
         self._todo: deque[int | Trade] = deque()
         self.books = books
-        self.system = "online"
+
+    @property
+    def system(self) -> str:
+        """Return the status of the whole exchange."""
+        return self._pit.system
+
+    @system.setter
+    def system(self, status: str) -> None:
+        self._pit.system = status
 
     def place(self, terms: Terms, now: int) -> Order:
         """Accept an order and let it trade, or wait; raises Refused when nothing was done."""
@@ -55,7 +77,7 @@ class Engine:
         if crosses(listing, terms) and not self._soft_post:
             raise Refused(WOULD_TAKE)
         terms = self.books.margin.admit(terms, now, instead=instead)
-        return terms if terms.budget is None else sized(listing, terms, terms.budget)
+        return terms if terms.budget is None else sized(listing, terms, terms.budget, self.books.owner)
 
     def take_in(self, listing: Listing, terms: Terms, now: int, *, parent: str | None = None) -> Order:
         """Take an order in whose terms were checked; raises Refused without the funds."""
@@ -91,7 +113,7 @@ class Engine:
         """Let a stranger take up to `lots`; returns what it got. `look` carries out what follows from it."""
         left, going = lots, True
         while left and going:
-            match = listing.book.match(side, limit, left, now=now, owned=False, pausing=True)
+            match = listing.book.match(side, limit, left, now=now)
             for fill in match.fills:
                 self._fill(listing, fill, None, side, kind, now)
             left, going = match.left, match.paused
@@ -99,14 +121,28 @@ class Engine:
         return lots - left
 
     def house_quote(self, listing: Listing, side: Side, price: int, lots: int, now: int) -> None:
-        """Let a maker quote; what crosses the trader's orders trades with them first, and `look` does the rest."""
+        """Let a maker quote; what crosses an account's orders trades with them first, and `look` does the rest."""
         if listing.book.crosses(side, price):
             lots -= self.house_take(listing, side, price, lots, now, kind="limit")
         if lots and price not in listing.book.halves[side].makers:
             listing.book.rest(Resting(side, price, lots), now)
 
     def look(self, listing: Listing, now: int) -> None:
-        """Carry out what the fills brought about, then let the orders that wait for the index look at it."""
+        """Carry out, for every account, what the fills brought about; every order triggers once, so it ends."""
+        engines = tuple(self._pit.engines.values())
+        for engine in engines:
+            engine.see(listing, now)
+        while any(engine.owes for engine in engines):
+            for engine in engines:
+                engine.see(listing, now)
+
+    @property
+    def owes(self) -> bool:
+        """Tell whether fills brought something about that is not carried out yet."""
+        return bool(self._todo)
+
+    def see(self, listing: Listing, now: int) -> None:
+        """Carry out what the fills brought about here, then let the orders that wait for the index look at it."""
         if not self._todo and not self._watching[listing.pair.id]:
             return
         self._finish(listing, now)
@@ -142,7 +178,7 @@ class Engine:
             self._settle(order, now)
         elif terms.post and terms.price is not None and listing.book.crosses(terms.side, terms.price):
             self.cancel(order, now, reason=REASONS.post)
-        elif terms.tif == "FOK" and not fillable(listing, order):
+        elif terms.tif == "FOK" and not fillable(listing, order, self.books.owner):
             self.cancel(order, now, reason=REASONS.fok)
         else:
             self._trade(listing, order, now)
@@ -238,9 +274,11 @@ class Engine:
         terms = order.terms
         kind = "market" if terms.price is None else "limit"
         while room := self.books.margin.room(order):
-            match = listing.book.match(terms.side, terms.price, room, now=now, owned=True)
+            match = listing.book.match(terms.side, terms.price, room, now=now, owner=self.books.owner)
             for fill in match.fills:
                 self._fill(listing, fill, order, terms.side, kind, now)
+            if match.paused:
+                continue
             if match.stopped_at is None or not self._prevent_self_trade(order, match.stopped_at, now):
                 break
         if not order.open:
@@ -260,7 +298,8 @@ class Engine:
     def _rest(self, listing: Listing, order: Order, price: int, now: int) -> None:
         shown = min(order.left, order.terms.display or order.left)
         hidden = order.left - shown
-        order.resting = Resting(order.terms.side, price, shown, order.id, hidden, order.terms.display or 0)
+        display, owner = order.terms.display or 0, self.books.owner
+        order.resting = Resting(order.terms.side, price, shown, order.id, hidden, display, owner)
         listing.book.rest(order.resting, now)
 
     def _prevent_self_trade(self, order: Order, resting: Resting, now: int) -> bool:
@@ -276,19 +315,35 @@ class Engine:
     def _fill(self, listing: Listing, fill: Fill, taker: Order | None, side: Side, kind: str, now: int) -> None:
         row = listing.tape.record(fill.price, fill.qty, now, side=side, kind=kind)
         listing.prints.append(row)
+        for engine in self._pit.engines.values():
+            engine.printed(listing, row)
+        if taker is not None:
+            self.traded(listing, taker, row, now)
+        if fill.resting.owned:
+            self._pit.engines[fill.resting.owner].made(listing, fill, row, now)
+
+    def printed(self, listing: Listing, row: Print) -> None:
+        """Note a price that was paid, for the orders that wait for one."""
         if self._watching[listing.pair.id]:
             self._todo.append(row.price)
-        maker = self.books.orders.get(fill.resting.ref) if fill.resting.owned else None
-        for order, made in ((taker, False), (maker, True)):
-            if order is None:
-                continue
-            trade = self.books.fill(order, row, maker=made)
-            if order.terms.close is not None:
-                self._todo.append(trade)
-            if made and fill.refilled:
-                self.books.tell_state("iceberg_refill", order, now)
-            if order.terms.leverage is not None:
-                self._reduce_all(listing, now)
+
+    def made(self, listing: Listing, fill: Fill, row: Print, now: int) -> None:
+        """Book what a taker took of one of the account's resting orders."""
+        order = self.books.orders.get(fill.resting.ref)
+        if order is not None:
+            self.traded(listing, order, row, now, maker=True, refilled=fill.refilled)
+
+    def traded(
+        self, listing: Listing, order: Order, row: Print, now: int, *, maker: bool = False, refilled: bool = False
+    ) -> None:
+        """Book one fill of an order, and note what it brings about."""
+        trade = self.books.fill(order, row, maker=maker)
+        if order.terms.close is not None:
+            self._todo.append(trade)
+        if refilled:
+            self.books.tell_state("iceberg_refill", order, now)
+        if order.terms.leverage is not None:
+            self._reduce_all(listing, now)
 
     def _reduce_all(self, listing: Listing, now: int) -> None:
         """After a fill on margin: make the resting orders smaller that may only reduce what there is."""

@@ -15,17 +15,17 @@ from .mishap import Fault
 from .options import PaperOptions
 from .restface import Request
 from .traffic import Ticket, Traffic
-from .venue import Venue
+from .venue import open_venue
 from .wsface import WsFace
 
 _CATCH_UP_NS = 60 * NS
 
 
 class PaperExchange:
-    """One exchange: one account, all its markets, both faces."""
+    """One exchange: its accounts, all its markets, both faces. `venue` is it as the first account sees it."""
 
     def __init__(self, options: PaperOptions, now: int) -> None:
-        self.venue = Venue(options, now)
+        self.venue = open_venue(options, now)
         self.ws = WsFace(self.venue)
         self.audience = self.ws.audience
         self.traffic = Traffic(self.venue)
@@ -76,9 +76,10 @@ class PaperExchange:
 
     def publish(self) -> None:
         """Send what happened since the last time to whoever follows it."""
-        if self.venue.books.events:
+        accounts = self.venue.accounts.values()
+        if any(venue.books.events for venue in accounts):
             self.audience.publish_executions(self.now)
-        if self.venue.ledger.news:
+        if any(venue.ledger.news for venue in accounts):
             self.audience.publish_balances(self.now)
         for listing in self.venue.listings.values():
             if listing.touched:
@@ -152,8 +153,9 @@ class PaperExchange:
         skew = self.venue.faults.skew(now)
         if skew != self.venue.dial.skew:
             self.venue.dial.skew = skew
-            for order in self.venue.orders.open_ones():
-                plan(self.venue, order, now)
+            for venue in self.venue.accounts.values():
+                for order in venue.orders.open_ones():
+                    plan(venue, order, now)
 
     def _plan(self, market: Market, due: int) -> None:
         self.venue.timers.at(due, lambda at: self._step(market, at))

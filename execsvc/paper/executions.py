@@ -29,8 +29,12 @@ _COUNTER_FIELD = "ratecounter"  # Kraken documents that there is one, not its na
 
 @dataclass(slots=True)
 class Executions:
-    """One subscription: what it asked for and how far its sequence has come. `counted` rows carry the engine counter."""
+    """One account's subscription: what it asked for and how far its sequence has come.
 
+    `counted` rows carry the engine counter.
+    """
+
+    account: str
     snap_orders: bool
     snap_trades: bool
     order_status: bool

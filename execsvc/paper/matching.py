@@ -1,8 +1,8 @@
 """The price-time book of one pair: orders rest in levels, a taker eats the best level first, oldest order first.
 
-Integers only: prices in 10^-pair_decimals, quantities in lots. The book knows whether an order is the trader's or
-the makers' (`owned`), nothing of funds, fees or the wire. Of an iceberg it shows a part: what lies behind it is no
-depth, and when the part is eaten the next one joins the end of the queue.
+Integers only: prices in 10^-pair_decimals, quantities in lots. The book knows whose an order is, an account's or the
+makers', nothing of funds, fees or the wire. Of an iceberg it shows a part: what lies behind it is no depth, and when
+the part is eaten the next one joins the end of the queue.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -20,7 +20,7 @@ def opposite(side: Side) -> Side:
 
 @dataclass(slots=True, eq=False)
 class Resting:
-    """An order in the book; `qty` is what is left of it. `ref` is the trader's order id, or "" for a maker.
+    """An order in the book; `qty` is what is left of it. `owner` is whose account it is of, `ref` its id; "" for a maker.
 
     Of an iceberg `qty` is what shows, `hidden` what is left behind it, and `display` what a refill shows.
     """
@@ -31,10 +31,11 @@ class Resting:
     ref: str = ""
     hidden: int = 0
     display: int = 0
+    owner: str = ""
 
     @property
     def owned(self) -> bool:
-        """Tell whether this is the trader's own order."""
+        """Tell whether this is an account's order."""
         return self.ref != ""
 
     @property
@@ -65,9 +66,9 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """What a taker got: fills in order, what is left, and the trader's own order it stopped at, if it did.
+    """What a taker got: fills in order, what is left, and the taker's own order it stopped at, if it did.
 
-    `paused`: it stopped after a fill of the trader's, whose other orders that fill may change.
+    `paused`: it stopped after a fill of an account's order, whose other orders that fill may change.
     """
 
     fills: tuple[Fill, ...]
@@ -181,10 +182,10 @@ class Book:
         best = self.halves[opposite(side)].best()
         return best is not None and (price >= best if side == "buy" else price <= best)
 
-    def match(self, side: Side, limit: int | None, qty: int, *, now: int, owned: bool, pausing: bool = False) -> Match:
-        """Eat the other side up to `limit` (None: any price).
+    def match(self, side: Side, limit: int | None, qty: int, *, now: int, owner: str = "") -> Match:
+        """Eat the other side up to `limit` (None: any price). `owner` is whose account the taker is of; "" for a stranger.
 
-        An owned taker stops at the trader's own order; a `pausing` one stops after it has met one, and may go on.
+        It stops at an order of its own account, and after it has met one of another's; then it may go on.
         """
         half = self.halves[opposite(side)]
         fills: list[Fill] = []
@@ -194,20 +195,22 @@ class Book:
             if limit is not None and level.price * half.sign > limit * half.sign:
                 break
             resting = next(iter(level.queue.values()))
-            if owned and resting.owned:
+            if resting.owned and resting.owner == owner:
                 return Match(tuple(fills), left, resting)
             taken = min(left, resting.qty)
             refilled = half.reduce(resting, taken, now)
             fills.append(Fill(resting, level.price, taken, refilled))
             left -= taken
-            if pausing and resting.owned:
+            if resting.owned:
                 return Match(tuple(fills), left, paused=True)
         return Match(tuple(fills), left)
 
-    def reachable(self, side: Side, limit: int | None) -> Iterator[tuple[int, int]]:
-        """Yield the (price, quantity) rows an owned taker could eat, its own orders left out."""
+    def reachable(self, side: Side, limit: int | None, owner: str) -> Iterator[tuple[int, int]]:
+        """Yield the (price, quantity) rows an account's taker could eat, the orders of its own left out."""
         for level in self.halves[opposite(side)].crossing(limit):
-            foreign = sum(resting.qty for resting in level.queue.values() if not resting.owned)
+            foreign = sum(
+                resting.whole for resting in level.queue.values() if not resting.owned or resting.owner != owner
+            )
             if foreign:
                 yield level.price, foreign
 

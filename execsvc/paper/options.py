@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .auth import PERMISSIONS
+from .auth import FIRST, PERMISSIONS
 from .limits import TIERS
 
 DEFAULT_FUNDS: Mapping[str, str] = MappingProxyType(
@@ -28,6 +28,15 @@ _LEVELS_MAX = 200
 
 
 @dataclass(frozen=True, slots=True)
+class PaperAccount:
+    """One account of the exchange: its name, which is its key's too, its tier, and what it has at the beginning."""
+
+    name: str
+    tier: str = "intermediate"
+    funds: Mapping[str, str] = field(default_factory=lambda: DEFAULT_FUNDS)
+
+
+@dataclass(frozen=True, slots=True)
 class PaperOptions:
     """Options of the exchange and of its server.
 
@@ -40,6 +49,7 @@ class PaperOptions:
     `levels` is how many prices the makers keep on either side, up to 5 % away; fewer are cheaper.
     `keep_orders` ended orders (and as many ledger entries) and `keep_calls` private calls are remembered, the newest;
     None keeps all, for whoever must account for everything afterwards.
+    `others` are accounts besides the first, whose figures are `tier` and `funds`; each has its own key, money and counters.
     `insecure_bind` must be set to listen anywhere but on loopback: the keys are known to whoever knows the seed.
     """
 
@@ -65,6 +75,12 @@ class PaperOptions:
     levels: int = 110
     keep_orders: int | None = 100_000
     keep_calls: int | None = 5000
+    others: tuple[PaperAccount, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[PaperAccount, ...]:
+        """Return all of them, the first one first."""
+        return (PaperAccount(FIRST, self.tier, self.funds), *self.others)
 
     def __post_init__(self) -> None:
         allowed = {
@@ -75,6 +91,12 @@ class PaperOptions:
         for name, words in allowed.items():
             if getattr(self, name) not in words:
                 raise ValueError(f"{name} must be one of {', '.join(words)}, not {getattr(self, name)!r}")
+        names = [account.name for account in self.accounts]
+        if len(set(names)) != len(names) or not all(names):
+            raise ValueError(f"each account has a name of its own, not {', '.join(map(repr, names))}")
+        for account in self.others:
+            if account.tier not in TIERS:
+                raise ValueError(f"tier must be one of {', '.join(TIERS)}, not {account.tier!r}")
         for name in ("keep_orders", "keep_calls", "rest_decay_step_s", "engine_decay_step_s"):
             if (getattr(self, name) or 0) < 0:
                 raise ValueError(f"{name} must not be negative")

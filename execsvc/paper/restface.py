@@ -103,15 +103,16 @@ def admit(
     if nonce:
         raise Refused(INVALID_NONCE)
     key.may(*row[0])
-    venue.quotas.call(key.api_key, request.call, venue.dial.owners(now))
+    venue.of(key).quotas.call(key.api_key, request.call, venue.dial.owners(now))
     if venue.engine.system == "maintenance":
         raise Refused(UNAVAILABLE)
     return Admitted(Call(request.call, params, now, now, key), row[1])
 
 
 def perform(venue: Venue, admitted: Admitted, now: int) -> Reply:
-    """Carry out an admitted call; raises Refused when a rule forbids it."""
-    return answer(admitted.handler(venue, replace(admitted.call, now=now)))
+    """Carry out an admitted call for the account of its key; raises Refused when a rule forbids it."""
+    key = admitted.call.key
+    return answer(admitted.handler(venue if key is None else venue.of(key), replace(admitted.call, now=now)))
 
 
 def _signed_by(venue: Venue, request: Request, params: Params, now: int, *, spend: bool) -> Key:

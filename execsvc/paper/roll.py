@@ -17,14 +17,27 @@ def id_form(cl_ord_id: str) -> str:
     return bare if len(bare) == _HEX_OF_128_BITS else cl_ord_id
 
 
+class Serials:
+    """Counts the orders that were accepted on the whole exchange; `taken` is how many."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def take(self) -> int:
+        """Return the number of the next one."""
+        self.taken += 1
+        return self.taken - 1
+
+
 class Orders:
     """All orders and trades of the account, in order of acceptance; of the ended ones only the last `keep` (None: all).
 
     `count` is how many were ever accepted, `forgotten` how many of those were dropped.
     """
 
-    def __init__(self, *, keep: int | None) -> None:
+    def __init__(self, *, keep: int | None, serials: Serials | None = None) -> None:
         self._keep = keep
+        self._serials = serials or Serials()
         self.count = 0
         self.forgotten = 0
         self._all: dict[str, Order] = {}
@@ -38,7 +51,7 @@ class Orders:
     def add(self, order: Order) -> None:
         """Take in a new open order; raises Refused when an open order carries its client id already."""
         self.claim(order.terms.cl_ord_id)
-        order.serial, self.count = self.count, self.count + 1
+        order.serial, self.count = self._serials.take(), self.count + 1
         self._all[order.id] = self._open[order.id] = order
         self._open_on[order.terms.pair.id] = self.open_on(order.terms.pair.id) + 1
         if order.terms.cl_ord_id:

@@ -77,6 +77,11 @@ class PaperServer:
         """The key's secret, base64."""
         return self.exchange.venue.key.api_secret
 
+    def key_of(self, account: str) -> tuple[str, str]:
+        """Return an account's key and secret; raises KeyError for a name that is none."""
+        key = self.exchange.venue.accounts[account].key
+        return key.api_key, key.api_secret
+
     def environment(self) -> dict[str, str]:
         """Return what a client needs, by the names execsvc reads, in the order they are printed."""
         names = {
@@ -87,6 +92,8 @@ class PaperServer:
             "KRAKEN_API_SECRET": self.api_secret,
             "EXECSVC_TIER": self._options.tier,
         }
+        for number, account in enumerate(self._options.others, 2):
+            names[f"KRAKEN_API_KEY_{number}"], names[f"KRAKEN_API_SECRET_{number}"] = self.key_of(account.name)
         if self.control_url is not None:
             names["EXECSVC_PAPER_CONTROL_URL"] = self.control_url
         return names

@@ -1,6 +1,7 @@
 """The parts of one exchange, built and wired once, and what a handler is given to answer one call.
 
-The only place that knows every part; it holds no rule of its own.
+The only place that knows every part; it holds no rule of its own. `Floor` is what all accounts share, markets, clock, keys
+and mishaps; a `Venue` is the exchange as one account sees it: the floor, and its own orders, money and counters.
 """
 
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from .books import Books
 from .chance import Mint, number, stream
 from .deadman import DeadMan
 from .dial import Dial
-from .engine import Engine
+from .engine import Engine, Pit
 from .faultplan import FaultPlan
 from .fees import Turnover
 from .figures import NS, whole
@@ -22,13 +23,13 @@ from .limits import TIERS
 from .listing import Listing
 from .margin import Margin
 from .market import TRADES_PER_S, Market, taker_lots
-from .options import PaperOptions
+from .options import PaperAccount, PaperOptions
 from .pairs import Directory, Pair, load
 from .params import Params
 from .past import Past
 from .prices import Prices
 from .quotas import Quotas
-from .roll import Orders
+from .roll import Orders, Serials
 from .tape import Tape
 from .timers import Timers
 from .valuation import Valuation
@@ -49,8 +50,8 @@ class Call:
     key: Key | None = None
 
 
-class Venue:
-    """Everything the exchange knows. `start` is the instant its market begins, in ns."""
+class Floor:
+    """What all accounts share. `start` is the instant the market begins, in ns."""
 
     def __init__(self, options: PaperOptions, start: int) -> None:
         self.options = options
@@ -60,56 +61,15 @@ class Venue:
         self.directory: Directory = load(options.pairs)
         self.prices = Prices(options.seed, self.start)
         self.mint = Mint(options.seed, options.life)
-        self.ledger = Ledger(keep=options.keep_orders)
-        self.orders = Orders(keep=options.keep_orders)
         self.listings = {pair.id: self._list(pair) for pair in self.directory.pairs.values()}
         self.dial = Dial()
-        self.turnover = Turnover()
         self.valuation = Valuation(self.listings, self.prices)
-        self.margin = Margin(
-            self.listings,
-            self.ledger,
-            self.orders,
-            self.mint,
-            self.valuation,
-            dial=self.dial,
-            timers=self.timers,
-            keep=options.keep_orders,
-        )
-        self.quotas = Quotas(
-            TIERS[options.tier], call_step_s=options.rest_decay_step_s, engine_step_s=options.engine_decay_step_s
-        )
-        self.books = Books(
-            self.ledger,
-            self.orders,
-            self.mint,
-            self.prices,
-            margin=self.margin,
-            dial=self.dial,
-            quotas=self.quotas,
-            turnover=self.turnover,
-        )
-        self.engine = Engine(
-            self.listings, self.books, quotas=self.quotas, soft_post=options.post_only_style == "canceled"
-        )
-        self.margin.liquidate = self.engine.liquidate
-        self.deadman = DeadMan()
-        self.markets = {
-            name: Market(listing, self.engine, self.prices, seed=options.seed, start=self.start, levels=options.levels)
-            for name, listing in self.listings.items()
-        }
+        self.pit = Pit()
+        self.serials = Serials()
         self.keys = Keyring(stream(options.seed, "keys"))
-        self.key = self.keys.make("paper", options.permissions, now=start, nonce_window=options.nonce_window)
-        self.faults = FaultPlan(stream(options.seed, "mishaps"), accepted=lambda: self.orders.count)
-        self.index = Index(self.orders, self.faults)
-        self._fund(start)
-
-    def listing(self, name: str) -> Listing:
-        """Find a market by any of its names; raises Refused when there is none."""
-        pair = self.directory.pair(name)
-        if pair is None:
-            raise Refused(UNKNOWN_PAIR)
-        return self.listings[pair.id]
+        self.faults = FaultPlan(stream(options.seed, "mishaps"), accepted=lambda: self.serials.taken)
+        self.markets: dict[str, Market] = {}
+        self.accounts: dict[str, Venue] = {}
 
     def _list(self, pair: Pair) -> Listing:
         seed, start_s = self.options.seed, self.start // NS
@@ -122,14 +82,95 @@ class Venue:
         tape = Tape(past, start=self.start, first_id=first_id)
         return Listing(pair, tape, frozen=self.options.frozen, salt=number(seed, "index", pair.symbol))
 
+
+class Venue:
+    """Everything the exchange knows, as one account sees it: what is the floor's is every account's."""
+
+    def __init__(self, floor: Floor, account: PaperAccount) -> None:
+        options = floor.options
+        self.floor, self.options, self.account = floor, options, account
+        self.opened, self.start = floor.opened, floor.start
+        self.timers, self.dial, self.mint, self.prices = floor.timers, floor.dial, floor.mint, floor.prices
+        self.directory, self.listings, self.markets = floor.directory, floor.listings, floor.markets
+        self.valuation, self.keys, self.faults, self.accounts = (
+            floor.valuation,
+            floor.keys,
+            floor.faults,
+            floor.accounts,
+        )
+        self.ledger = Ledger(keep=options.keep_orders)
+        self.orders = Orders(keep=options.keep_orders, serials=floor.serials)
+        self.turnover = Turnover()
+        self.margin = Margin(
+            self.listings,
+            self.ledger,
+            self.orders,
+            self.mint,
+            self.valuation,
+            dial=self.dial,
+            timers=self.timers,
+            keep=options.keep_orders,
+        )
+        self.quotas = Quotas(
+            TIERS[account.tier], call_step_s=options.rest_decay_step_s, engine_step_s=options.engine_decay_step_s
+        )
+        self.books = Books(
+            account.name,
+            self.ledger,
+            self.orders,
+            self.mint,
+            self.prices,
+            margin=self.margin,
+            dial=self.dial,
+            quotas=self.quotas,
+            turnover=self.turnover,
+        )
+        self.engine = Engine(
+            self.listings,
+            self.books,
+            pit=floor.pit,
+            quotas=self.quotas,
+            soft_post=options.post_only_style == "canceled",
+        )
+        self.margin.liquidate = self.engine.liquidate
+        self.deadman = DeadMan()
+        self.key = self.keys.make(
+            account.name, options.permissions, now=floor.opened, nonce_window=options.nonce_window, account=account.name
+        )
+        self.index = Index(self.orders, self.faults)
+        self._fund(floor.opened)
+        self.accounts[account.name] = self
+
+    def of(self, key: Key) -> "Venue":
+        """Return the exchange as the account of that key sees it."""
+        return self.accounts[key.account]
+
+    def listing(self, name: str) -> Listing:
+        """Find a market by any of its names; raises Refused when there is none."""
+        pair = self.directory.pair(name)
+        if pair is None:
+            raise Refused(UNKNOWN_PAIR)
+        return self.listings[pair.id]
+
     def _fund(self, now: int) -> None:
-        for name, amount in self.options.funds.items():
+        for name, amount in self.account.funds.items():
             asset = self.directory.asset(name)
             if asset is None:
                 raise ValueError(f"funds name an asset the paper exchange does not know: {name}")
             units = whole(amount, asset.decimals)
             if units:
                 self.ledger.deposit(asset, units, entry=self.mint.entry(), at=now)
+
+
+def open_venue(options: PaperOptions, start: int) -> Venue:
+    """Build the exchange, all its accounts and its markets; returns it as the first account sees it."""
+    floor = Floor(options, start)
+    first, *_ = [Venue(floor, account) for account in options.accounts]
+    for name, listing in floor.listings.items():
+        floor.markets[name] = Market(
+            listing, first.engine, floor.prices, seed=options.seed, start=floor.start, levels=options.levels
+        )
+    return first
 
 
 Handler = Callable[[Venue, Call], Any]

@@ -151,12 +151,15 @@ class WsFace:
         return True
 
     def _follow_executions(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
-        self._redeem(line, "executions", params, now).may("query-open-trades", "query-closed-trades")
+        key = self._redeem(line, "executions", params, now)
+        key.may("query-open-trades", "query-closed-trades")
+        venue = self._venue.of(key)
         if line.executions is not None:
             raise Wrong("Already subscribed")
         snap_orders = params.get("snap_orders", True) is not False
         snap_trades = params.get("snap_trades", False) is True
         line.executions = Executions(
+            key.account,
             snap_orders,
             snap_trades,
             order_status=params.get("order_status", True) is not False,
@@ -165,26 +168,26 @@ class WsFace:
         line.beating = True
         result = {
             "channel": "executions",
-            "maxratecount": TIERS[self._venue.options.tier].engine_max,
+            "maxratecount": TIERS[venue.account.tier].engine_max,
             "snap_orders": snap_orders,
             "snap_trades": snap_trades,
         }
         self._answer(line, now, req_id, {"method": "subscribe", "result": result, "success": True})
         if snap_orders or snap_trades:
-            frame = line.executions.snapshot(self._venue, now).decode()
+            frame = line.executions.snapshot(venue, now).decode()
             self.audience.tell(line, frame, now, channel="executions")
 
     def _follow_balances(self, line: Line, params: dict[str, Any], req_id: int | None, now: int) -> None:
-        self._redeem(line, "balances", params, now)
+        key = self._redeem(line, "balances", params, now)
         if line.balances is not None:
             raise Wrong("Already subscribed")
         snapshot = params.get("snapshot", True) is not False
-        line.balances = Balances()
+        line.balances = Balances(key.account)
         line.beating = True
         result = {"channel": "balances", "snapshot": snapshot}
         self._answer(line, now, req_id, {"method": "subscribe", "result": result, "success": True})
         if snapshot:
-            frame = line.balances.snapshot(self._venue.ledger).decode()
+            frame = line.balances.snapshot(self._venue.of(key).ledger).decode()
             self.audience.tell(line, frame, now, channel="balances")
 
     def _redeem(self, line: Line, channel: str, params: dict[str, Any], now: int) -> Key:

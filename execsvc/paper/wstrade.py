@@ -22,9 +22,10 @@ _REFERENCES = ("cl_ord_id", "order_userref")
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Who asks, when that arrived, and when it is carried out."""
+    """Who asks, the exchange as its account sees it, when that arrived, and when it is carried out."""
 
     key: Key
+    venue: Venue
     received: int
     now: int
 
@@ -41,7 +42,8 @@ class Trading:
         `received` is when it arrived, `now` when it is carried out, both on the exchange's clock.
         """
         try:
-            asked = Asked(self._venue.keys.redeem(params.get("token"), received), received, now)
+            key = self._venue.keys.redeem(params.get("token"), received)
+            asked = Asked(key, self._venue.of(key), received, now)
             if self._venue.engine.system == "maintenance":
                 raise Refused(UNAVAILABLE)
             check_fields(method, params)
@@ -65,14 +67,14 @@ class Trading:
 
     def edit(self, params: Mapping[str, Any], asked: Asked) -> list[Answer]:
         """edit_order: the order is replaced by another."""
-        order = self._venue.orders.get(str(params.get("order_id")))
+        order = asked.venue.orders.get(str(params.get("order_id")))
         fields = edit_fields(params, "" if order is None else order.terms.kind)
         result = self._call("EditOrder", fields, asked)
         return [success("edit_order", {"order_id": result["txid"], "original_order_id": result["originaltxid"]})]
 
     def cancel(self, params: Mapping[str, Any], asked: Asked) -> list[Answer]:
         """cancel_order: one answer for each order, in the order they were named: ids, client ids, user references."""
-        orders, ids = self._venue.orders, texts(params, "order_id")
+        orders, ids = asked.venue.orders, texts(params, "order_id")
         answers = [self._cancel({"txid": order_id}, {"order_id": order_id}, asked) for order_id in ids]
         for cl_ord_id in texts(params, "cl_ord_id"):
             order = orders.by_client_id(cl_ord_id)
@@ -131,7 +133,7 @@ class Trading:
     def _call(self, method: str, fields: Fields, asked: Asked) -> Any:
         permissions, handler = TRADING[method]
         asked.key.may(*permissions)
-        return handler(self._venue, Call(method, Params(fields), asked.received, asked.now, asked.key))
+        return handler(asked.venue, Call(method, Params(fields), asked.received, asked.now, asked.key))
 
 
 METHODS: Mapping[str, Callable[[Trading, Mapping[str, Any], Asked], list[Answer]]] = {
