@@ -27,7 +27,7 @@ from processes import cores, on
 
 from execsvc.domain.instrument import Instrument, InstrumentStatus
 from execsvc.domain.market import BookSeen, BookTopic, EventTimes
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.kraken.feed import BOOK_UPDATE, FeedSession
 from execsvc.kraken.ladder import Ladder
 from execsvc.kraken.pulse import Pulse
@@ -92,7 +92,7 @@ def session(depth: int) -> bookpeers.Take:
 
 def checked(depth: int) -> bookpeers.Take:
     """The product's decoder and ladder without the session around them: nothing is made ready for readers."""
-    read, never = wire.decoder(wire.BookUpdate), EventTimes(None, 0)
+    read, never = wire.decoder(frames.BookUpdate), EventTimes(None, 0)
     ladder = Ladder(BookTopic(SYMBOL, depth), price_decimals=PRICE_DECIMALS, quantity_decimals=QUANTITY_DECIMALS)
 
     def take(text: bytes) -> None:
@@ -105,7 +105,7 @@ def checked(depth: int) -> bookpeers.Take:
 
 def parsing(_: int) -> bookpeers.Take:
     """The frames read into the product's shapes, and nothing made of them."""
-    return msgspec.json.Decoder(wire.BookUpdate).decode
+    return msgspec.json.Decoder(frames.BookUpdate).decode
 
 
 OWN = MappingProxyType({PARSING: parsing, CHECKED: checked, EXECSVC: session})

@@ -28,6 +28,7 @@ from processes import collector, cores, fsync_us, on, resident_mb, started
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 KEY = "BENCH-EXECSVC"
+LIMITS = Path(__file__).with_name("limits.toml")
 SAMPLED = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.01"}
 SESSION_METHOD = "/execsvc.v1.OrderService/OrderSession"
 
@@ -136,7 +137,7 @@ class Bench:
 
     @contextmanager
     def gateway(self, *, traced: bool = True) -> Iterator[tuple[int, str]]:
-        """`execsvc serve` on the stub with everything on: risk limit, FULL journal on disk, 1 % of the calls traced."""
+        """`execsvc serve` on the stub with everything on: limits, FULL journal on disk, 1 % of the calls traced."""
         socket = self.stub.replace("http", "ws") + "/v2"
         with tempfile.TemporaryDirectory(prefix="execsvc-bench-") as state:
             environ = {
@@ -144,6 +145,7 @@ class Bench:
                 "EXECSVC_KRAKEN_REST_URL": self.stub,
                 "EXECSVC_KRAKEN_WS_URL": socket,
                 "EXECSVC_KRAKEN_WS_AUTH_URL": socket,
+                "EXECSVC_CONFIG": str(LIMITS),
                 "EXECSVC_MAX_ORDER_NOTIONAL": "1000000",
                 "EXECSVC_TIER": "unlimited",
                 "KRAKEN_API_KEY": KEY,

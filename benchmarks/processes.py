@@ -42,10 +42,13 @@ def on(core: int) -> Iterator[None]:
 
 @contextmanager
 def started(command: list[str], core: int, log: Path, ready: str, **environ: str) -> Iterator[tuple[int, str]]:
-    """A process on that core once its output shows `ready`: its id, and the first group. Ended with the block."""
+    """A process on that core once its output shows `ready`: its id, and the first group. Ended with the block.
+
+    A gateway takes everybody on this machine as `local`: tokens are off.
+    """
     own = {name: value for name, value in os.environ.items() if not name.startswith(SETTINGS)}
     with log.open("w") as output, on(core):
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=own | environ)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=own | {"EXECSVC_TOKENS": "off"} | environ)
     try:
         by = time.monotonic() + START_S
         while (found := re.search(ready, log.read_text(), re.DOTALL)) is None:

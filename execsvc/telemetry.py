@@ -56,6 +56,17 @@ class Telemetry:
         self.in_doubt = meter.create_up_down_counter("execsvc.orders.in_doubt", description="Orders in doubt now.")
         self.in_doubt.add(0)  # the figure that pages people exists from the first second on
         self.own_bugs = meter.create_counter("execsvc.own_bugs", description="What the contract counts as our bug.")
+        self.callers_refused = meter.create_counter(
+            "execsvc.callers.refused", description="Calls of nobody that is known here."
+        )
+        self.risk_refusals = meter.create_counter(
+            "execsvc.risk.refusals",
+            description="Orders that a limit refuses, or would if it were not only observed, by check.",
+        )
+        self.fast_cancels = meter.create_counter(
+            "execsvc.risk.fast_cancels",
+            description="Cancels that came faster than five a second of one caller; all went.",
+        )
         self.nonce_rejections = meter.create_counter("execsvc.nonce_rejections", description="EAPI:Invalid nonce seen.")
         self.rate_wait_seconds = meter.create_histogram(
             "execsvc.rate.wait", unit="s", description="Waits for a turn and for Kraken's counters, by class."

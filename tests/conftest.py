@@ -1,4 +1,4 @@
-"""Settings for all suites: Hypothesis without deadlines, and in CI without chance.
+"""For all suites: Hypothesis without deadlines, in CI without chance, and a watch for secrets that get out.
 
 `HYPOTHESIS_PROFILE=thorough make prop` looks longer than the every-day profile does.
 """
@@ -8,6 +8,8 @@ import signal
 
 from hypothesis import settings
 
+from tests.support import canary_watch
+
 # A suite that a shell runs in the background ignores Ctrl-C, and would have its children ignore it, which tests send them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -16,3 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("house", deadline=None, max_examples=40, derandomize=os.environ.get("CI") == "true")
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
+
+
+def pytest_configure(config):
+    canary_watch.register(config)

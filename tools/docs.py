@@ -18,6 +18,10 @@ from execsvc.domain.errors import Reason
 from execsvc.rpc.status import CODES, number_of
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools"))  # imported as tools.docs it would not find its neighbour
+
+from config_page import config_page  # noqa: E402 - only now it can be found
+
 IMAGE = ROOT / "clients" / "descriptors.binpb"
 ENUM = "ErrorReason"
 
@@ -151,7 +155,12 @@ def reason_comments() -> dict[str, str]:
     return found
 
 
-PAGES: Mapping[Path, Callable[[], str]] = MappingProxyType({Path("docs/reference/errors.md"): errors_page})
+PAGES: Mapping[Path, Callable[[], str]] = MappingProxyType(
+    {
+        Path("docs/reference/errors.md"): errors_page,
+        Path("docs/reference/configuration.md"): config_page,
+    }
+)
 
 
 def main(argv: list[str] | None = None) -> int:

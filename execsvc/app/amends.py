@@ -4,6 +4,7 @@ A refusal before the amend is written down leaves no trace and the request_id fr
 an order is under way at a time. Sending is app/amendsend.py, looking for what became of one app/amenddoubts.py.
 """
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from execsvc.app.amenddoubts import AmendDoubts
@@ -11,6 +12,7 @@ from execsvc.app.amendsend import AmendSender
 from execsvc.app.amendturns import AmendTurns, AmendWatch
 from execsvc.app.catalog import Catalog
 from execsvc.app.desk import Desk
+from execsvc.app.riskhold import Hold
 from execsvc.app.timing import ENTRY_DELAY_MAX_S, Timing
 from execsvc.domain import amendrules
 from execsvc.domain.amend import Amend, AmendIntent, AmendKey, AmendStatus
@@ -20,10 +22,12 @@ from execsvc.domain.errors import ExecsvcError, FieldViolation, Reason, error_of
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Order
+from execsvc.domain.risk import lacking
 from execsvc.domain.spec import OrderSpec, TimeInForce
 from execsvc.ports import Clock, FreshAmend, KnownAmend, PrivateVenue, Room, Store
 from execsvc.telemetry import Spans, Telemetry
 
+PRICES_MOST = 2  # of the pair, and of its quote in dollars
 PAST_MAX = 5_000  # amends of late that a start looks at: more could not have been sent
 
 
@@ -43,6 +47,17 @@ class AmendAnswer:
     order: Order
     applied: bool
     replayed: bool
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """One amend on its way to being durable; `held` gives its reservation back on every way out that amends nothing."""
+
+    who: Caller
+    instrument: Instrument
+    asked: Asked
+    timing: Timing
+    held: ExitStack
 
 
 class Amends:
@@ -68,6 +83,7 @@ class Amends:
         self._sender = sender
         self.doubts = doubts
         self._turns = turns
+        self._risk = desk.risk
         self._clock = clock
         self._telemetry = telemetry
 
@@ -90,7 +106,11 @@ class Amends:
             self._venue.amends.resume([each for each in known if each is not None])
 
     async def adopt_all(self, barrier: float) -> int:
-        """At start: what an earlier life may have sent is in doubt, and holds its order. Returns how many."""
+        """At start: what an earlier life may have sent is in doubt, and holds its order. Returns how many.
+
+        The limits are told before of everything that they count.
+        """
+        await self._risk.restore()
         amends = await self.doubts.adopt_all(barrier)
         for amend in amends:
             self._turns.hold(amend.key)
@@ -113,6 +133,7 @@ class Amends:
             try:
                 begun = await self._admit(who, order, asked, key, timing)
             except ExecsvcError as refusal:
+                self._risk.refused(refusal.fault)
                 raise _unused(refusal) from None
             if isinstance(begun, KnownAmend):
                 await self._sender.replayed(begun)
@@ -144,35 +165,54 @@ class Amends:
         known = await self._known(asked, key)
         if known is not None:
             return known
-        instrument = self._catalog.instrument(order.spec.symbol)
-        self._check(who, instrument, order, asked, timing)
-        if not await self._turns.take(key, timing.arrived + timing.entry_delay_s - self._desk.least_timeout_s):
-            raise amendrules.busy(self._turns.holder(order.key) or key)
-        begun: FreshAmend | KnownAmend | None = None
-        try:
-            begun = await self._begin(who, instrument, order, asked, key, timing)
-        finally:
-            if not isinstance(begun, FreshAmend):
-                await self._give(key)
+        if not self._risk.ready:
+            await self._risk.restore()
+        with ExitStack() as held:
+            wanted = _Wanted(who, self._catalog.instrument(order.spec.symbol), asked, timing, held)
+            await self._reserved_once_priced(wanted, order)
+            if not await self._turns.take(key, timing.arrived + timing.entry_delay_s - self._desk.least_timeout_s):
+                raise amendrules.busy(self._turns.holder(order.key) or key)
+            begun: FreshAmend | KnownAmend | None = None
+            try:
+                begun = await self._begin(wanted, order, key)
+            finally:
+                if not isinstance(begun, FreshAmend):
+                    await self._give(key)
         return begun
 
-    async def _begin(
-        self, who: Caller, instrument: Instrument, order: Order, asked: Asked, key: AmendKey, timing: Timing
-    ) -> FreshAmend | KnownAmend:
+    async def _begin(self, wanted: _Wanted, order: Order, key: AmendKey) -> FreshAmend | KnownAmend:
         """The order may have moved on while its turn or room was waited for: it is checked as it is now."""
+        asked, timing = wanted.asked, wanted.timing
         known = await self._known(asked, key)
         if known is not None:
             return known
         order = await self._store.get(order.key) or order
         with self._telemetry.span(Spans.CHECKS, _facts(order, key)):
-            self._check(who, instrument, order, asked, timing)
+            self._reserve(wanted, order)
         room = await self._room(order, timing)
         try:
-            self._check(who, instrument, await self._store.get(order.key) or order, asked, timing)
+            hold = self._reserve(wanted, await self._store.get(order.key) or order)
         except BaseException:
             room.release()
             raise
-        return await self._sender.begin(key, asked.wish, timing, instrument, room, if_version=asked.if_version)
+        begun = self._sender.begin(
+            key, asked.wish, timing, wanted.instrument, room, who=wanted.who.name, if_version=asked.if_version
+        )
+        wanted.held.pop_all()  # from here on the reservation ends as the intent does
+        return await self._risk.carried(begun, (hold,), lambda result: (isinstance(result, FreshAmend),))
+
+    async def _reserved_once_priced(self, wanted: _Wanted, order: Order) -> None:
+        """As for placing: a pair that nobody followed has its first price in a moment."""
+        by = wanted.timing.arrived + wanted.timing.entry_delay_s - self._desk.least_timeout_s
+        for _ in range(PRICES_MOST):
+            try:
+                self._reserve(wanted, order)
+            except ExecsvcError as refusal:
+                if not await self._risk.arrive(lacking(refusal.fault), by):
+                    raise
+            else:
+                return
+        self._reserve(wanted, order)
 
     async def _room(self, order: Order, timing: Timing) -> Room:
         """Points of Kraken's counter, set aside before the amend is written down; waited for as long as the caller allows."""
@@ -198,8 +238,13 @@ class Amends:
             raise amendrules.reused(known.amend, intent)
         return None if known.amend.status is AmendStatus.NEVER_SENT else known
 
-    def _check(self, who: Caller, instrument: Instrument, order: Order, asked: Asked, timing: Timing) -> None:
-        """The order's state, what it has to change, then as for placing what would be wanted then."""
+    def _reserve(self, wanted: _Wanted, order: Order) -> Hold:
+        """The order's state, what it has to change, then as for placing what would be wanted then, in one go.
+
+        What the amend adds is taken of the limits, in place of what it would have added before.
+        """
+        asked, held = wanted.asked, wanted.held
+        held.close()
         fault = amendrules.refusal(order, if_version=asked.if_version)
         if fault is not None:
             raise fault
@@ -207,12 +252,15 @@ class Amends:
         if faults:
             raise invalid(faults)
         wished = asked.wish.applied_to(order.spec)
-        wished = replace(wished, post_only=asked.wish.guards_post_only(order.spec))
+        guarded = replace(wished, post_only=asked.wish.guards_post_only(order.spec))
         try:
-            self._desk.check(who, instrument, timeless(wished), timing)
+            self._desk.check(wanted.who, wanted.instrument, timeless(guarded), wanted.timing)
         except ExecsvcError as refusal:
             fields = tuple(FieldViolation(bad.path.rpartition(".")[2], bad.description) for bad in refusal.fault.fields)
             raise error_of(replace(refusal.fault, fields=fields)) from None
+        hold = self._risk.reserve_amend(wanted.who, order, wanted.instrument, guarded)
+        held.callback(hold.release)
+        return hold
 
     async def _answer(self, watch: AmendWatch, begun: FreshAmend | KnownAmend, timing: Timing) -> AmendAnswer:
         amend = await watch.until_settled(begun.amend, timing.answer_by)

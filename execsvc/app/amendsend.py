@@ -4,8 +4,9 @@ The twin of sender.py, with the same promises: all of it runs in tasks that the 
 and whatever Kraken did not clearly answer, is handed to app/amenddoubts.py. What may be amended was decided in app/amends.py.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
 from execsvc.app.amenddoubts import AmendDoubts
@@ -94,16 +95,18 @@ class AmendSender:
         instrument: Instrument,
         room: Room,
         *,
+        who: str,
         if_version: int | None,
     ) -> Awaitable[FreshAmend | KnownAmend]:
         """Makes the amend durable and sends it if it is new, whether or not the caller waits for that.
 
-        `room`, set aside for it at the venue, is used by the send or given back.
+        `room`, set aside for it at the venue, is used by the send or given back. who: the caller that amends, which need
+        not be the order's own.
         """
         entry_by = timing.arrived + timing.entry_delay_s
         now_ns, now = self._clock.wall_ns(), self._clock.monotonic()
         intent = AmendIntent(key, wish, now_ns + int((entry_by - now) * 1e9), trace_id_of_current(), if_version)
-        return self._tasks.start(f"begin amend {key}", self._begin_and_send(intent, entry_by, instrument, room))
+        return self._tasks.start(f"begin amend {key}", self._begin_and_send(intent, entry_by, instrument, room, who))
 
     async def replayed(self, known: KnownAmend) -> None:
         """The same request_id came in again. An amend that nobody is sending is looked for from now on."""
@@ -124,7 +127,7 @@ class AmendSender:
             return replace(amend, status=AmendStatus.IN_DOUBT)
 
     async def _begin_and_send(
-        self, intent: AmendIntent, entry_by: float, instrument: Instrument, room: Room
+        self, intent: AmendIntent, entry_by: float, instrument: Instrument, room: Room, who: str
     ) -> FreshAmend | KnownAmend:
         """Durable first; whoever's insert won sends, once."""
         sending = False
@@ -135,26 +138,19 @@ class AmendSender:
             self._owner.confirmed(written)
             if isinstance(begun, FreshAmend):
                 self._flying.add(begun.amend.key)
-                self._tasks.start(f"amend {intent.key}", self._send(begun, instrument, entry_by, room, written))
+                forbidden = partial(self._forbidden, begun, written, who)
+                self._tasks.start(f"amend {intent.key}", self._send(begun, instrument, entry_by, room, forbidden))
                 sending = True
         finally:
             if not sending:
                 room.release()
         return begun
 
-    async def _send(self, begun: FreshAmend, instrument: Instrument, by: float, room: Room, written: float) -> None:
+    async def _send(
+        self, begun: FreshAmend, instrument: Instrument, by: float, room: Room, forbidden: Callable[[], Fault | None]
+    ) -> None:
         """Owned by the server: one POST, then the outcome is durable. Whatever cannot be recorded stays a doubt."""
         amend = begun.amend
-
-        def forbidden() -> Fault | None:
-            steady_s = self._clock.monotonic() - written
-            wall_s = (self._clock.wall_ns() - amend.attempt_time_ns) / 1e9
-            return (
-                self._owner.forbids()
-                or clock_untrusted(self._venue.clock())
-                or clock_moved(steady_s=steady_s, wall_s=wall_s)
-            )
-
         try:
             outcome = await self._venue.amends.send(
                 amend,
@@ -170,6 +166,26 @@ class AmendSender:
             await self._doubts.adopt(amend, f"the outcome could not be stored: {failure.fault.message}", entry_by=by)
         finally:
             self._flying.discard(amend.key)
+            self._switch.wire.answered([amend.key])
+
+    def _forbidden(self, begun: FreshAmend, written: float, who: str) -> Fault | None:
+        """Why it may not leave any more, asked last of all: where it returns None, it leaves.
+
+        A mode of whoever amends counts as one of the order's own caller does.
+        """
+        amend, order = begun.amend, begun.order
+        steady_s = self._clock.monotonic() - written
+        wall_s = (self._clock.wall_ns() - amend.attempt_time_ns) / 1e9
+        fault = (
+            self._owner.forbids()
+            or clock_untrusted(self._venue.clock())
+            or clock_moved(steady_s=steady_s, wall_s=wall_s)
+            or self._switch.last_word(order.key.caller, order.spec)
+            or self._switch.last_word(who, order.spec)
+        )
+        if fault is None:
+            self._switch.wire.leaves(amend.key, order.key, order.spec.symbol, by=who)
+        return fault
 
     async def _record(self, amend: Amend, order: Order, outcome: AmendOutcome, entry_by: float) -> None:
         match outcome:

@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from execsvc.app.batchsender import BatchSender, Begun
-from execsvc.app.desk import Desk, Placed
+from execsvc.app.desk import Desk, Placed, Wanted
+from execsvc.app.riskhold import Hold
 from execsvc.app.settlements import Watch
 from execsvc.app.timing import Timing
 from execsvc.domain.caller import Caller
@@ -64,44 +65,67 @@ class BatchDesk(Desk):
         except ExecsvcError as refusal:
             raise error_of(refusal.fault.with_metadata(id_used="false")) from None
         rows = [(key, replace(spec, symbol=instrument.symbol)) for key, spec in rows]
-        looked = await asyncio.gather(
-            *(self._looked_at(who, index, row, instrument, timing) for index, row in enumerate(rows))
-        )
-        new = [index for index, each in enumerate(looked) if each is None]
-        begun: dict[int, Begun] = {index: each for index, each in enumerate(looked) if each is not None}
-        begun |= zip(new, await self._begin_new(who, [rows[index] for index in new], instrument, timing), strict=True)
+        if not self.risk.ready:
+            await self.risk.restore()
+        with ExitStack() as held:
+            looked = await asyncio.gather(
+                *(self._looked_at(who, index, row, instrument, timing, held) for index, row in enumerate(rows))
+            )
+            new = [(index, each) for index, each in enumerate(looked) if isinstance(each, Hold)]
+            begun: dict[int, Begun] = {index: each for index, each in enumerate(looked) if not isinstance(each, Hold)}
+            holds = [hold for _, hold in new]
+            started = await self._begin_new(who, [rows[index] for index, _ in new], holds, instrument, timing, held)
+            begun |= zip([index for index, _ in new], started, strict=True)
         return tuple(begun[index] for index in range(len(rows)))
 
     async def _looked_at(
-        self, who: Caller, index: int, row: Row, instrument: Instrument, timing: Timing
-    ) -> Known | Fault | None:
-        """What is known of it, or why it may not go; None: it is new and may."""
+        self, who: Caller, index: int, row: Row, instrument: Instrument, timing: Timing, held: ExitStack
+    ) -> Known | Fault | Hold:
+        """What is known of it, or why it may not go; else it is new, and what it takes of the limits is taken."""
         key, spec = row
         try:
             known = await self._known(key, spec)
             if known is not None:
                 return Known(known)
-            self.check(who, instrument, spec, timing)
+            hold = await self._reserved(Wanted(who, key, instrument, spec, timing))
         except ExecsvcError as refusal:
+            self.risk.refused(refusal.fault)
             return _of_row(index, refusal.fault)
-        return None
+        held.callback(hold.release)
+        return hold
+
+    async def _reserved(self, wanted: Wanted) -> Hold:
+        try:
+            return self._reserve(wanted)
+        except ExecsvcError as refusal:
+            return await self._reserved_once_priced(wanted, refusal)
 
     async def _begin_new(
-        self, who: Caller, rows: Sequence[Row], instrument: Instrument, timing: Timing
+        self,
+        who: Caller,
+        rows: Sequence[Row],
+        holds: Sequence[Hold],
+        instrument: Instrument,
+        timing: Timing,
+        held: ExitStack,
     ) -> tuple[Begun, ...]:
         if not rows:
             return ()
         try:
-            rooms = await self._rooms(who, rows, timing)
+            rooms = await self._rooms(who, rows, holds, timing)
         except ExecsvcError as refusal:
             return (refusal.fault.with_metadata(id_used="false"),) * len(rows)
         if len(rows) == 1:
             (key, spec), (room,) = rows[0], rooms
-            return (await self._sender.begin(key, spec, timing, instrument, room),)
-        begun: Sequence[Begun] = await self._sender.begin_many(rows, timing, instrument, rooms)
+            alone = self._sender.begin(key, spec, timing, instrument, room)
+            held.pop_all()
+            return (await self._carried(alone, holds[0]),)
+        together = self._sender.begin_many(rows, timing, instrument, rooms)
+        held.pop_all()
+        begun: Sequence[Begun] = await self.risk.carried(together, holds, _are_fresh)
         return tuple(_unbegun(each) for each in begun)
 
-    async def _rooms(self, who: Caller, rows: Sequence[Row], timing: Timing) -> Sequence[Room]:
+    async def _rooms(self, who: Caller, rows: Sequence[Row], holds: Sequence[Hold], timing: Timing) -> Sequence[Room]:
         """Set aside before anything is begun; where the caller allows it, waited for."""
         key, spec = rows[0]
         rates = self._venue.rates
@@ -112,13 +136,18 @@ class BatchDesk(Desk):
         rooms = await rates.rooms(spec.symbol, key.caller, by, len(rows))
         if self._clock.monotonic() > now:
             try:
-                for _, each in rows:
+                for (_, each), hold in zip(rows, holds, strict=True):
                     self.check(who, self._catalog.instrument(each.symbol), each, timing)
+                    self.risk.recheck(who, hold)
             except ExecsvcError:
                 for room in rooms:
                     room.release()
                 raise
         return rooms
+
+
+def _are_fresh(begun: Sequence[Begun]) -> list[bool]:
+    return [isinstance(each, Fresh) for each in begun]
 
 
 def _unbegun(begun: Begun) -> Begun:

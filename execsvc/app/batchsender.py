@@ -96,13 +96,15 @@ class BatchSender(Sender):
                 instrument,
                 by,
                 rooms=rooms,
-                forbidden=lambda: self._forbidden(orders[0], written),
+                forbidden=lambda: self._forbidden(orders, written),
                 note=note,
             )
             rows = zip(orders, placements, strict=True)
             await asyncio.gather(*(self._recorded(order, each, by) for order, each in rows))
         finally:
-            self._flying.difference_update(order.key for order in orders)
+            keys = [order.key for order in orders]
+            self._flying.difference_update(keys)
+            self._switch.wire.answered(keys)
             self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "ack"})
 
     async def _recorded(self, order: Order, placement: Placement, by: float) -> None:

@@ -5,11 +5,14 @@ the order is durable and always resolves. The send runs in a task the server own
 nothing. Looking for orders in doubt is app/resolver.py, cancelling app/cancels.py, the private stream app/executions.py.
 """
 
+from collections.abc import Awaitable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from execsvc.app.cancels import Cancels, Unremembered
 from execsvc.app.catalog import Catalog
 from execsvc.app.risk import RiskDesk
+from execsvc.app.riskhold import Hold
 from execsvc.app.sender import Sender
 from execsvc.app.settlements import Settlements, Watch
 from execsvc.app.switch import Switch
@@ -20,12 +23,14 @@ from execsvc.domain.ids import OrderKey, OrderRef
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import UNRESOLVED, Order, Status
 from execsvc.domain.pairrules import pair_faults
+from execsvc.domain.risk import lacking
 from execsvc.domain.spec import OrderSpec, content_hash
 from execsvc.ports import Clock, Fresh, Journal, Known, OrderQuery, PrivateVenue, Room
 from execsvc.telemetry import Spans, Telemetry
 
 VENUE_FLOOR_S = 2.0  # kraken.md 2.4: REST `deadline` is at least now + 2 s (the floor is uncertain: a setting)
 FLOOR_MARGIN_S = 0.2
+PRICES_MOST = 2
 _NOTHING_STANDS = frozenset({Status.REJECTED, Status.NOT_PLACED, Status.NEVER_SENT})
 
 
@@ -37,8 +42,19 @@ class Placed:
     replayed: bool
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """One placement as it is asked for; its symbol is canonical."""
+
+    who: Caller
+    key: OrderKey
+    instrument: Instrument
+    spec: OrderSpec
+    timing: Timing
+
+
 class Desk:
-    """Orders of one account."""
+    """Orders of one account; `risk` holds them to the limits, and whatever else grows them."""
 
     def __init__(
         self,
@@ -63,7 +79,7 @@ class Desk:
         self._sender = sender
         self._cancels = cancels
         self._settlements = settlements
-        self._risk = risk
+        self.risk = risk
         self._switch = switch
         self._clock = clock
         self._telemetry = telemetry
@@ -97,6 +113,7 @@ class Desk:
             try:
                 begun = await self._admit(who, key, spec, timing)
             except ExecsvcError as refusal:
+                self.risk.refused(refusal.fault)
                 if "id_used" in refusal.fault.metadata:
                     raise
                 raise error_of(refusal.fault.with_metadata(id_used="false")) from None
@@ -106,28 +123,77 @@ class Desk:
 
     async def _admit(self, who: Caller, key: OrderKey, spec: OrderSpec, timing: Timing) -> Fresh | Known:
         """Checks, then the intent. A refusal is told only for an id that is not known: a repeat places nothing."""
-        with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
-            instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
-            if spec.symbol != instrument.symbol:
-                spec = replace(spec, symbol=instrument.symbol)
-            try:
-                self.check(who, instrument, spec, timing)
-                room = await self._room_at_once(key, spec)
-            except ExecsvcError as refusal:
-                known = await self._known(key, spec)
-                if known is not None:
-                    return Known(known)
-                room = await self._room_in_turn(key, spec, timing, refusal)
+        with ExitStack() as held:
+            with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
+                instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
+                if spec.symbol != instrument.symbol:
+                    spec = replace(spec, symbol=instrument.symbol)
+                if not self.risk.ready:
+                    await self.risk.restore()
+                wanted = Wanted(who, key, instrument, spec, timing)
+                hold: Hold | None = None
                 try:
-                    self.check(who, instrument, spec, timing)
-                except ExecsvcError:
-                    room.release()
-                    raise
-        return await self._sender.begin(key, spec, timing, instrument, room)
+                    hold = self._reserve(wanted)
+                    held.callback(hold.release)
+                    room = await self._room_at_once(key, spec)
+                except ExecsvcError as refusal:
+                    known = await self._known(key, spec)
+                    if known is not None:
+                        return Known(known)
+                    hold, room = await self._later(wanted, refusal, hold, held)
+            begun = self._sender.begin(key, spec, timing, instrument, room)
+            held.pop_all()  # from here on the reservation ends as the intent does
+        return await self._carried(begun, hold)
+
+    def _reserve(self, wanted: Wanted) -> Hold:
+        """What keeps such an order from being sent now, then the limits: what it takes of them is taken, all in one go."""
+        self.check(wanted.who, wanted.instrument, wanted.spec, wanted.timing)
+        return self.risk.reserve(wanted.who, wanted.key, wanted.instrument, wanted.spec)
+
+    async def _carried(self, begun: Awaitable[Fresh | Known], hold: Hold) -> Fresh | Known:
+        """The intent as it became durable, with its reservation."""
+        return await self.risk.carried(begun, (hold,), lambda result: (isinstance(result, Fresh),))
 
     async def _room_at_once(self, key: OrderKey, spec: OrderSpec) -> Room:
         """Points of Kraken's counter, set aside before anything is begun: what may not be sent is never journaled."""
         return await self._venue.rates.room(spec.symbol, key.caller, self._clock.monotonic())
+
+    async def _later(
+        self, wanted: Wanted, refusal: ExecsvcError, hold: Hold | None, held: ExitStack
+    ) -> tuple[Hold, Room]:
+        """Once more after a wait, where one helps: for the first price of a pair, or for room. Raises the refusal else."""
+        key, spec = wanted.key, wanted.spec
+        if hold is None:
+            hold = await self._reserved_once_priced(wanted, refusal)
+            held.callback(hold.release)
+            try:
+                return hold, await self._room_at_once(key, spec)
+            except ExecsvcError as full:
+                refusal = full
+        room = await self._room_in_turn(key, spec, wanted.timing, refusal)
+        try:
+            self.check(wanted.who, wanted.instrument, spec, wanted.timing)
+            self.risk.recheck(wanted.who, hold)
+        except ExecsvcError:
+            room.release()
+            raise
+        return hold, room
+
+    async def _reserved_once_priced(self, wanted: Wanted, refusal: ExecsvcError) -> Hold:
+        """A pair that nobody followed has its first price in a moment; where that is not what is missing, it stays refused.
+
+        Two pairs may be missing, one after the other: that of the order, and that of its quote in dollars.
+        """
+        timing = wanted.timing
+        by = min(timing.arrived + timing.entry_delay_s, timing.by) - self.least_timeout_s
+        for _ in range(PRICES_MOST):
+            if not await self.risk.arrive(lacking(refusal.fault), by):
+                break
+            try:
+                return self._reserve(wanted)
+            except ExecsvcError as again:
+                refusal = again
+        raise refusal
 
     async def _room_in_turn(self, key: OrderKey, spec: OrderSpec, timing: Timing, refusal: ExecsvcError) -> Room:
         """Where the caller allows it to be held back, and a counter is all that is in the way. Raises the refusal else."""
@@ -155,14 +221,18 @@ class Desk:
             )
         return order
 
-    def check(self, who: Caller, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
-        """Raises what keeps such an order from being sent now: a missing right, a closed desk, a rule, a limit, the time."""
-        closed = (
+    def refusal(self, who: Caller, spec: OrderSpec) -> Fault | None:
+        """Why no such order of the caller's is taken now, whatever its figures: a right it lacks, a mode, a closed desk."""
+        return (
             who.grant(self.account).refusal(spec)
             or self._switch.refusal(who.name, spec)
             or self._sender.forbids()
             or clock_untrusted(self._venue.clock())
         )
+
+    def check(self, who: Caller, instrument: Instrument, spec: OrderSpec, timing: Timing) -> None:
+        """Raises what keeps such an order from being sent now, limits aside: a right, a closed desk, a rule, the time."""
+        closed = self.refusal(who, spec)
         if closed is not None:
             raise error_of(closed)
         self._catalog.demand_fresh()
@@ -170,7 +240,6 @@ class Desk:
         if faults:
             fields = tuple(bad for fault in faults for bad in fault.fields)
             raise error_of(replace(faults[0], fields=fields))
-        self._risk.check(who, instrument, spec)
         left_s = min(timing.entry_delay_s, timing.by - self._clock.monotonic())
         if left_s < self.least_timeout_s:
             raise _too_short(left_s, self.least_timeout_s)
@@ -188,6 +257,7 @@ class Desk:
 
     async def cancel(self, who: Caller, ref: OrderRef, by: float) -> Order | Unremembered:
         """Of one's own, or with `kill` of another's. While the store cannot be read it is sent by the derived id."""
+        self.risk.cancelled(who)
         try:
             order = await self.cancellable(who, ref)
         except Busy as store_down:

@@ -20,7 +20,9 @@ from execsvc.app.desk import VENUE_FLOOR_S
 from execsvc.app.disconnects import Disconnects
 from execsvc.app.executions import Executions
 from execsvc.app.funds import Funds
-from execsvc.app.masscancels import MassCancels
+from execsvc.app.masscancels import MassCancels, Reach
+from execsvc.app.modeskept import AccountModes
+from execsvc.app.onthewire import OnTheWire
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.risk import RiskDesk
@@ -31,6 +33,7 @@ from execsvc.app.switch import Switch
 from execsvc.app.visibility import VISIBILITY_S, Visibility
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.market import FeedState
+from execsvc.domain.modes import Scope
 from execsvc.domain.order import LIVE, Order
 from execsvc.ports import Clock, PrivateVenue, Store, Tasks
 from execsvc.telemetry import Telemetry
@@ -55,6 +58,7 @@ class House:
     catalog: Catalog
     chronicle: Chronicle
     switch: Switch
+    modes: AccountModes
     owner: Owner
     visibility: Visibility
     resolver: Resolver
@@ -84,7 +88,23 @@ def house(
 ) -> House:
     """Builds it. `alarm` hears, in words, of what a person must know at once."""
     chronicle = Chronicle(store, clock)
-    switch = Switch(account, store, clock, tasks, alarm)
+    risk.note = chronicle.note
+
+    async def halted(scope: Scope, caller: str) -> int:
+        """Cancels of a halt: recorded for each open order in scope, then pursued in the server's own time."""
+        reach = Reach(scope.caller or None, scope.symbol)
+        return (await mass.sweep(reach, clock.monotonic(), caller=caller)).requested
+
+    wire = OnTheWire()
+    modes = AccountModes(
+        account=account,
+        book=store,
+        clock=clock,
+        tasks=tasks,
+        sweep=halted,
+        on_the_wire=wire.holds,
+    )
+    switch = Switch(account, store, clock, tasks, alarm, modes=modes, wire=wire)
     sightings = Sightings(store, chronicle, switch, clock)
     owner = Owner(store, clock)
     flying: set[OrderKey] = set()
@@ -156,6 +176,7 @@ def house(
         sightings=sightings,
         resolver=resolver,
         owner=owner,
+        switch=switch,
         flying=flying,
         accepted=accepted,
         clock=clock,
@@ -198,6 +219,7 @@ def house(
         catalog=catalog,
         chronicle=chronicle,
         switch=switch,
+        modes=modes,
         owner=owner,
         visibility=visibility,
         resolver=resolver,

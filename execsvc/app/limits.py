@@ -7,20 +7,10 @@ on the way. How a counter is worked out is the adapter's, what an order may be w
 from dataclasses import dataclass, replace
 
 from execsvc.app.catalog import Catalog
-from execsvc.app.risk import Limits
-from execsvc.domain import money
+from execsvc.app.risk import CallerLimit, RiskDesk
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import ExecsvcError, error_of
 from execsvc.ports import CapacityAnswer, CapacityQuestion, Clock, CounterState, Rates
-
-NOTIONAL_LIMIT = "max_order_notional"
-
-
-@dataclass(frozen=True)
-class CallerLimit:
-    """One limit of the house by name; the unit of `limit` is what its name says. Nothing accumulates in it."""
-
-    name: str
-    limit: str
 
 
 @dataclass(frozen=True)
@@ -37,17 +27,17 @@ class LimitsReport:
 class AccountLimits:
     """The counters of one account and its key, and its limits."""
 
-    def __init__(self, rates: Rates, catalog: Catalog, limits: Limits, clock: Clock) -> None:
+    def __init__(self, rates: Rates, catalog: Catalog, risk: RiskDesk, clock: Clock) -> None:
         self._rates = rates
         self._catalog = catalog
-        self._limits = limits
+        self._risk = risk
         self._clock = clock
 
     def __repr__(self) -> str:
         return f"<AccountLimits tier {self._rates.tier}>"
 
-    def tell(self, spellings: tuple[str, ...], questions: tuple[CapacityQuestion, ...]) -> LimitsReport:
-        """Counters of these pairs (of every pair used so far when none is named) and the answers, in their order.
+    def tell(self, spellings: tuple[str, ...], questions: tuple[CapacityQuestion, ...], who: Caller) -> LimitsReport:
+        """Counters of these pairs (of every pair used so far when none is named), the answers in their order, who's limits.
 
         Raises UNKNOWN_SYMBOL naming every pair that is none, VENUE_UNREACHABLE while the pairs are not known.
         """
@@ -58,7 +48,7 @@ class AccountLimits:
             tier=self._rates.tier,
             counters=self._rates.counters(tuple(each.symbol for each in named)),
             answers=tuple((each, self._rates.capacity(each)) for each in asked),
-            caller_limits=self._caller_limits(),
+            caller_limits=self._risk.usage(who),
         )
 
     def _resolved(self, questions: tuple[CapacityQuestion, ...]) -> tuple[CapacityQuestion, ...]:
@@ -75,7 +65,3 @@ class AccountLimits:
             replace(each, symbol=self._catalog.instrument(each.symbol).symbol) if each.symbol else each
             for each in questions
         )
-
-    def _caller_limits(self) -> tuple[CallerLimit, ...]:
-        limit = self._limits.max_order_notional
-        return () if limit is None else (CallerLimit(NOTIONAL_LIMIT, money.text(limit)),)

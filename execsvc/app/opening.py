@@ -1,26 +1,23 @@
-"""Brings one account to life, and keeps an eye on its key: check, resolve what the last life left, then take orders.
+"""Brings one account to life: check its key, resolve what the last life left, then take orders.
 
 The first signed call is GetApiKeyInfo: it shows whether the key may be used, whether somebody else uses it, and it is the
 barrier behind which nothing of an earlier life can get in. New orders are taken right after it, in parallel with the
-doubts; the account counts as serving once nothing is in doubt any more (promises.md sections 4 and 5).
+doubts; the account counts as serving once nothing is in doubt any more (promises.md sections 4 and 5). How the key is looked
+at later is keywatch.py's business.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from execsvc.app.house import House
-from execsvc.app.overview import Phase
-from execsvc.domain import keycheck
-from execsvc.domain.errors import Busy, Declined, Fault, ProtocolBroken, Reason
+from execsvc.app.keywatch import KeyTerms, KeyWatch
+from execsvc.app.standing import Phase
+from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.order import LIVE, UNRESOLVED, Order, Seen, Status, VenueOrder
-from execsvc.ports import Clock, KeyCheck, OrderQuery, Tasks
+from execsvc.ports import Clock, OrderQuery, Tasks
 
 RECONCILE_MOST_S = 30.0  # then the account serves all the same, the doubts being told with it
-CHECK_EVERY_S = 3600.0
-CHECK_BAD_EVERY_S = 60.0  # a key found bad while running: a person mends it, or a proxy's doubled answers misled us
-CHECK_TIMEOUT_S = 10.0
-CHECK_AGAIN_S = 1.0
 PAST_S = 300.0  # what was done to orders longer ago costs nothing any more (kraken.md 3.2)
 PAST_PAGE, PAST_PAGES_MAX = 500, 20
 NOT_YET = Fault(
@@ -28,20 +25,7 @@ NOT_YET = Fault(
     "the account is not ready: its key has not been checked at the exchange yet; nothing was sent, try again",
     retry_after_s=1.0,
 )
-BEING_CHECKED = Fault(
-    Reason.VENUE_UNREACHABLE,
-    "Kraken refused two nonces within a minute: the key is being looked at; nothing was sent, try again",
-    retry_after_s=1.0,
-)
-START, KEY, SHARED, NONCES = "start", "key", "shared key", "nonces"
-
-
-@dataclass(frozen=True)
-class KeyTerms:
-    """What the operator said of the key. allow_shared: trade although another program uses it too."""
-
-    allow_shared: bool = False
-    clear_halt: str = ""
+START = "start"
 
 
 class Opening:
@@ -65,8 +49,7 @@ class Opening:
         self._phase = phase
         self._warn = warn
         self._volatile_venue = volatile_venue
-        self._looking = False
-        self._bad = False
+        self.key = KeyWatch(house, clock=clock, tasks=tasks, terms=terms, warn=warn)
         self._resumed = False
         house.switch.close(START, NOT_YET)
 
@@ -77,8 +60,7 @@ class Opening:
         """
         house = self._house
         await self._resume()
-        check = await house.venue.check_key(self._clock.monotonic() + timeout_s)
-        self._judge(check, at_start=True)
+        check = await self.key.check(timeout_s)
         if not house.catalog.ready:
             await house.catalog.refresh()
         await house.visibility.restore()
@@ -96,7 +78,7 @@ class Opening:
         self._tasks.supervise("executions", house.executions.follow)
         self._tasks.supervise("reconcile", house.executions.reconcile_now_and_then)
         self._tasks.supervise("dead man's switches", house.dead_man.run)
-        self._tasks.supervise("key check", self._look_now_and_then)
+        self._tasks.supervise("key check", self.key.look_now_and_then)
         self._tasks.start("wishes of the last life", house.cancels.pursue_wishes())
         house.owner.confirmed(self._clock.monotonic())
         house.switch.open(START)
@@ -139,66 +121,7 @@ class Opening:
 
     def nonces_refused(self) -> None:
         """No new orders until the key was looked at."""
-        self._house.switch.close(NONCES, BEING_CHECKED)
-        if not self._looking:
-            self._looking = True
-            self._tasks.start("key check after refused nonces", self._look_until_answered())
-
-    async def _look_until_answered(self) -> None:
-        try:
-            while not await self._look():
-                await self._clock.sleep(CHECK_AGAIN_S)
-        finally:
-            self._looking = False
-        self._house.switch.open(NONCES)
-
-    async def _look_now_and_then(self) -> None:
-        waited_s = 0.0
-        while True:
-            await self._clock.sleep(CHECK_BAD_EVERY_S)
-            waited_s += CHECK_BAD_EVERY_S
-            if self._bad or waited_s >= CHECK_EVERY_S:
-                waited_s = 0.0
-                await self._look()
-
-    async def _look(self) -> bool:
-        """False when the exchange did not answer. A key that must not be used closes the desk, and says so."""
-        try:
-            check = await self._house.venue.check_key(self._clock.monotonic() + CHECK_TIMEOUT_S)
-            self._judge(check, at_start=False)
-        except (Busy, ProtocolBroken):
-            return False
-        except Declined as refused:
-            self._warn(refused.fault.message)
-            self._bad = True
-            self._house.switch.close(KEY, _halted(self._house.account, refused.fault.message))
-        else:
-            self._bad = False
-            self._house.switch.open(KEY)
-        return True
-
-    def _judge(self, check: KeyCheck, *, at_start: bool) -> None:
-        found = keycheck.problems(check.facts, self._clock.wall_ns())
-        for problem in found:
-            if at_start and not problem.fatal:
-                self._warn(f"the API key {self._house.venue.key_label}: {problem.what}")
-        fatal = [problem.what for problem in found if problem.fatal]
-        if fatal:
-            raise Declined(
-                Fault(Reason.VENUE_CREDENTIALS_REJECTED, f"the API key must not be used: {'; '.join(fatal)}")
-            )
-        if check.foreign_nonce is not None:
-            self._shared(check.foreign_nonce)
-
-    def _shared(self, nonce: int) -> None:
-        what = (
-            f"Kraken has seen the nonce {nonce} of this key, which was never used here: another program uses the key, "
-            "or the store is an older copy"
-        )
-        self._warn(what)
-        if not self._terms.allow_shared:
-            advice = "give execsvc a key of its own, or trade all the same with EXECSVC_ALLOW_SHARED_KEY=on"
-            self._house.switch.close(SHARED, _halted(self._house.account, f"{what} ({advice})"))
+        self.key.nonces_refused()
 
     async def _forget_the_last_exchange(self) -> None:
         """The built-in exchange of the last life took its open orders with it; the journal must not show them open."""
@@ -207,11 +130,3 @@ class Opening:
                 order.venue_order_id, None, Status.CANCELLED, reason="the paper exchange that held it is gone"
             )
             await self._house.store.record(order.key, Seen(gone), self._clock.wall_ns())
-
-
-def _halted(account: str, what: str) -> Fault:
-    return Fault(
-        Reason.TRADING_HALTED,
-        f"trading is halted, cancels pass; nothing was sent: {what}",
-        {"mode": "CANCEL_ONLY", "scope": account, "comment": what},
-    )

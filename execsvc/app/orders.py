@@ -25,7 +25,11 @@ class OrderFilter:
     outside: bool = False
 
     def passes(self, entry: JournalEntry) -> bool:
-        """Whether the reader is to see the entry."""
+        """Whether the reader is to see the entry; of trading modes, those that touch an order it may be shown."""
+        if entry.mode is not None:
+            scope = entry.mode.scope
+            mine = not self.caller or scope.caller in {"", self.caller}
+            return mine and (not self.symbols or not scope.symbol or scope.symbol in self.symbols)
         if entry.order is not None:
             caller, symbol = entry.order.key.caller, entry.order.spec.symbol
         elif entry.fill is not None:

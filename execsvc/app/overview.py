@@ -1,68 +1,49 @@
 """What the service knows of itself and of the venue, for GetServerInfo, GetVenueStatus and health.
 
 Facts only, gathered when asked; nothing here acts. What the venue itself answers is kept for a few seconds: public calls are
-about one a second for each address (kraken.md 3), and whoever looks often must not use them up for the books.
+about one a second for each address (kraken.md 3), and whoever looks often must not use them up for the books. What one
+account knows of itself is app/standing.py's.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from execsvc.app.executions import Executions
 from execsvc.app.feeds import Feeds
-from execsvc.app.funds import Funds
-from execsvc.app.resolver import Resolver
-from execsvc.app.switch import Switch
-from execsvc.app.visibility import Visibility
-from execsvc.domain.errors import ExecsvcError, Reason, refuse
+from execsvc.app.standing import AccountReport, Phase, Standing
+from execsvc.domain.errors import ExecsvcError, Fault, Reason, refuse
 from execsvc.domain.market import FeedState, VenueMode
-from execsvc.ports import Clock, ClockReading, LaneState, PrivateVenue, PublicVenue
+from execsvc.ports import Clock, ClockReading, PublicVenue
 
 CLOCK_OFF_S = 1.0
-TRADE = "trade"
 KEEP_S = 5.0
+_LIFE = tuple(Phase)
 
 T = TypeVar("T")
 
 
-class Phase(Enum):
-    """Where the service is in its life."""
-
-    STARTING = "starting"
-    RECONCILING = "reconciling"
-    SERVING = "serving"
-    DRAINING = "draining"
-
-
 @dataclass(frozen=True)
 class About:
-    """What does not change while the process lives."""
+    """What does not change while the process lives; `settings` are those that belong to no account."""
 
     version: str
     venue: str
     mode: str
     server_epoch: str
     start_ns: int
-    accounts: tuple[str, ...]
     least_place_timeout_s: float
     settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class VenueReport:
-    """GetVenueStatus without its wire words. locked_out_until_ns: end of a lockout, None when there is none."""
+    """GetVenueStatus without its wire words; accounts by name."""
 
     mode: VenueMode | None
     public_feed: FeedState
     clock: ClockReading | None
-    account: str
-    private_feed: FeedState
-    in_doubt: int
-    lanes: tuple[LaneState, ...]
-    problems: tuple[str, ...]
-    locked_out_until_ns: int | None = None
+    accounts: tuple[AccountReport, ...]
 
 
 class Kept(Generic[T]):
@@ -90,20 +71,14 @@ class Kept(Generic[T]):
 
 @dataclass
 class Overview:
-    """Gathers; `phase` is moved by the composition root alone, `problems` by whoever finds one that stays."""
+    """Gathers. Of the accounts it knows all, by name; whoever asks says which ones are to be told."""
 
     about: About
     public: PublicVenue
-    private: PrivateVenue
     feeds: Feeds
-    executions: Executions
-    funds: Funds
-    resolver: Resolver
-    visibility: Visibility
-    switch: Switch
+    accounts: Mapping[str, Standing]
     clock: Clock
-    phase: Phase = Phase.STARTING
-    problems: list[str] = field(default_factory=list)
+    draining: bool = False
     _mode: Kept[VenueMode] = field(init=False, repr=False)
     _reading: Kept[ClockReading] = field(init=False, repr=False)
 
@@ -111,55 +86,51 @@ class Overview:
         self._mode = Kept(self.public.mode, self.clock)
         self._reading = Kept(self.public.clock, self.clock)
 
-    async def venue(self, by: float) -> VenueReport:
-        """Mode and clock as the venue told them of late; what it does not answer is unknown, with a problem in words."""
-        mode, reading, problems = self.executions.mode or self.feeds.mode, None, [*self.switch.problems, *self.problems]
+    async def venue(self, by: float, accounts: Iterable[str]) -> VenueReport:
+        """Mode and clock as the venue told them of late; what it does not answer is unknown, with a problem in words.
+
+        What is wrong with the venue or the clock is told with each account, for whoever looks at one only.
+        """
+        told = [self.accounts[name] for name in sorted({*accounts} & {*self.accounts})]
+        mode, reading, silent = self._followed_mode(), None, []
         try:
             if not self._mode_is_followed():
                 mode = await self._mode.answer(by)
             reading = await self._reading.answer(by)
         except ExecsvcError as failure:
-            problems.append(f"the exchange did not answer: {failure.fault.message}")
-        problems += [*self.private.rates.problems, *self.funds.problems]
+            silent.append(f"the exchange did not answer: {failure.fault.message}")
+        off = []
         if reading is not None and abs(reading.offset_s) - reading.uncertainty_s > CLOCK_OFF_S:
-            problems.append(f"this machine's clock is {reading.offset_s:+.1f} s off the exchange's: set it right")
-        lanes = tuple(_shut_by_mode(lane, self.executions.mode) for lane in self.private.lanes())
-        return VenueReport(
-            mode=mode,
-            public_feed=self.feeds.public_state,
-            clock=reading,
-            account=self.about.accounts[0],
-            private_feed=self.executions.state,
-            in_doubt=self.resolver.in_doubt,
-            lanes=lanes,
-            problems=tuple(problems),
-            locked_out_until_ns=lockout_end_ns(lanes),
-        )
+            off.append(f"this machine's clock is {reading.offset_s:+.1f} s off the exchange's: set it right")
+        reports = tuple(each.report(silent, off) for each in told)
+        return VenueReport(mode, self.feeds.public_state, reading, reports)
+
+    def _followed_mode(self) -> VenueMode | None:
+        """As the private streams tell it, else as the market's feed last did."""
+        told = (each.executions.mode for each in self.accounts.values())
+        return next((mode for mode in told if mode is not None), self.feeds.mode)
 
     def _mode_is_followed(self) -> bool:
         """Whether a stream told the mode and would tell a change: a link is up, and frames come."""
-        if self.executions.mode is not None:
+        if any(each.executions.mode is not None for each in self.accounts.values()):
             return True
         followed = self.feeds.last_frame_ns is not None and self.feeds.public_state is FeedState.LIVE
         return followed and self.feeds.mode is not None
 
+    def drain(self, fault: Fault) -> None:
+        """The end has begun: no account takes an order any more."""
+        self.draining = True
+        for each in self.accounts.values():
+            each.switch.close("drain", fault)
+
+    @property
+    def phase(self) -> Phase:
+        """Draining, else that of the account which is furthest behind."""
+        if self.draining:
+            return Phase.DRAINING
+        return min((each.phase for each in self.accounts.values()), key=_LIFE.index, default=Phase.SERVING)
+
     @property
     def trading_ready(self) -> bool:
-        """Whether a placement would be taken now, and nothing of an earlier life is undecided any more."""
-        return self.phase is Phase.SERVING and not self.problems and self.switch.closed_because is None
-
-
-def lockout_end_ns(lanes: tuple[LaneState, ...]) -> int | None:
-    """When a lockout ends: nothing else closes the lane of the cancels for a time."""
-    ends = [
-        lane.blocked_until_ns
-        for lane in lanes
-        if lane.lane == "cancel" and lane.breaker == "open" and lane.blocked_until_ns is not None
-    ]
-    return max(ends, default=None)
-
-
-def _shut_by_mode(lane: LaneState, mode: VenueMode | None) -> LaneState:
-    """In maintenance and cancel-only mode no order is sent, whatever the key's own breaker says."""
-    shut = lane.lane == TRADE and mode in {VenueMode.MAINTENANCE, VenueMode.CANCEL_ONLY}
-    return replace(lane, breaker="open") if shut else lane
+        """Whether every account would take a placement now, with nothing of an earlier life undecided any more."""
+        return not self.draining and all(each.trading_ready for each in self.accounts.values())

@@ -13,15 +13,15 @@ from typing import TypedDict, TypeVar
 from execsvc.app.catalog import Catalog
 from execsvc.app.feeds import Feeds
 from execsvc.app.fees import FeeBook, FeeEstimate
-from execsvc.app.limits import NOTIONAL_LIMIT
-from execsvc.app.risk import Limits, RiskDesk, closes_what_is_held
-from execsvc.app.worth import Worth, cents, in_dollars, worth
+from execsvc.app.risk import RiskDesk
+from execsvc.app.worth import Worth, worth
 from execsvc.domain import money
 from execsvc.domain.caller import Caller
 from execsvc.domain.errors import ExecsvcError, Fault, Reason
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import Side
 from execsvc.domain.pairrules import Grid, figures, pair_faults, step_of
+from execsvc.domain.risk import Verdict
 from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType
 from execsvc.ports import CallClass, CapacityQuestion, Clock, CounterState, Rates
 
@@ -45,27 +45,19 @@ class Breach:
 
 
 @dataclass(frozen=True)
-class RiskCheck:
-    """One limit and what it says to the rounded order; value: the order's figure, empty where it cannot be worked out."""
-
-    name: str
-    value: str
-    limit: str
-    message: str
-    passed: bool
-
-
-@dataclass(frozen=True)
 class Previewed:
     """What placing would say. `placeable`: the rounded order would be sent now; wait_s: until there is room, None never.
 
-    objection: what Kraken has against it, where it was asked; fees: None where the rates are not known.
+    checks: what every limit says to the rounded order. objection: what Kraken has against it, where it was asked; fees: None
+    where the rates are not known.
     """
 
+    who: Caller
+    given: OrderSpec
     placeable: bool
     rounded: OrderSpec
     breaches: tuple[Breach, ...]
-    checks: tuple[RiskCheck, ...]
+    checks: tuple[Verdict, ...]
     worth: Worth | None
     cost: Decimal
     counter: CounterState
@@ -77,7 +69,7 @@ class Previewed:
 
 
 class Preview:
-    """Looks at orders of one account. `closed_because` is the desk's word why no order is taken now."""
+    """Looks at orders of one account. `refusal` is the desk's word why no such order is taken now."""
 
     def __init__(
         self,
@@ -85,20 +77,18 @@ class Preview:
         catalog: Catalog,
         feeds: Feeds,
         risk: RiskDesk,
-        limits: Limits,
         rates: Rates,
         clock: Clock,
-        closed_because: Callable[[], Fault | None],
+        refusal: Callable[[Caller, OrderSpec], Fault | None],
         ask: Ask,
         fees: FeeBook,
     ) -> None:
         self._catalog = catalog
         self._feeds = feeds
         self._risk = risk
-        self._limits = limits
         self._rates = rates
         self._clock = clock
-        self._closed_because = closed_because
+        self._refusal = refusal
         self._ask = ask
         self._fees = fees
 
@@ -111,11 +101,13 @@ class Preview:
         capacity = self._rates.capacity(CapacityQuestion(CallClass.PLACE, instrument.symbol))
         now_ns = self._clock.wall_ns()
         broken = rule_breaches(instrument, given, rounded, now_ns)
-        breaches = (*self._shut(), *broken, *_crowded(counter, capacity.wait_s))
-        checks = self._checks(who, instrument, rounded)
+        breaches = (*self._shut(who, rounded), *broken, *_crowded(counter, capacity.wait_s))
+        checks = self._risk.look(who, instrument, rounded)
         return Previewed(
+            who=who,
+            given=given,
             placeable=all(each.fixed_by_rounding for each in breaches)
-            and all(each.passed for each in checks)
+            and not any(each.refuses for each in checks)
             and capacity.wait_s == 0,
             rounded=rounded,
             breaches=breaches,
@@ -128,7 +120,15 @@ class Preview:
         )
 
     async def priced(self, previewed: Previewed, by: float, caller: str) -> Previewed:
-        """The same with what the rounded order would cost, if filled whole, at the account's rates."""
+        """The same with what the rounded order would cost, if filled whole, at the account's rates.
+
+        What a limit lacked, what is used of it or a price that comes in now, is looked at first.
+        """
+        missing = tuple(dict.fromkeys(pair for each in previewed.checks for pair in each.missing))
+        lacked = not self._risk.ready
+        await self._risk.restore()
+        if await self._risk.arrive(missing, by) or lacked:
+            previewed = self.look(previewed.who, previewed.given)
         rounded = previewed.rounded
         instrument = self._catalog.instrument(rounded.symbol, SYMBOL)
         fees = await self._fees.estimate(instrument, rounded, previewed.worth, by, caller=caller)
@@ -141,9 +141,9 @@ class Preview:
         placeable = previewed.placeable and objection is None
         return replace(previewed, placeable=placeable, venue_asked=True, objection=objection)
 
-    def _shut(self) -> tuple[Breach, ...]:
-        """What stands against any order now: a desk that takes none, rules too old to trust."""
-        closed = self._closed_because()
+    def _shut(self, who: Caller, rounded: OrderSpec) -> tuple[Breach, ...]:
+        """What stands against it whatever its figures: a right, a mode, a desk that takes none, rules too old to trust."""
+        closed = self._refusal(who, rounded)
         if closed is not None:
             return (_general(closed),)
         try:
@@ -151,24 +151,6 @@ class Preview:
         except ExecsvcError as refusal:
             return (_general(refusal.fault),)
         return ()
-
-    def _checks(self, who: Caller, instrument: Instrument, rounded: OrderSpec) -> tuple[RiskCheck, ...]:
-        """The risk desk's own verdict, with the figures beside it; no check is made where no limit is set."""
-        limit = self._limits.max_order_notional
-        if limit is None:
-            return ()
-        if closes_what_is_held(rounded):
-            message = "it closes a position that is there: no limit holds that back"
-            return (RiskCheck(NOTIONAL_LIMIT, "", money.text(limit), message, passed=True),)
-        reckoned = worth(rounded, self._feeds)
-        dollars = None if reckoned is None else in_dollars(reckoned.notional, instrument.quote, self._feeds)
-        value, bound = "" if dollars is None else cents(dollars), money.text(limit)
-        try:
-            self._risk.check(who, instrument, rounded)
-        except ExecsvcError as refusal:
-            return (RiskCheck(NOTIONAL_LIMIT, value, bound, refusal.fault.message, passed=False),)
-        message = f"order notional {value} USD is within the limit of {bound} USD"
-        return (RiskCheck(NOTIONAL_LIMIT, value, bound, message, passed=True),)
 
 
 # ---- rounding, pure ---------------------------------------------------------------------------------------------

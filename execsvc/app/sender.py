@@ -4,7 +4,7 @@ All of it runs in tasks that the server owns, so whoever hangs up changes nothin
 Kraken did not clearly answer, is handed to the resolver. What may be placed was decided before (app/desk.py).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import assert_never
 
@@ -12,15 +12,16 @@ from execsvc.app.chronicle import Chronicle
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.sightings import Sightings
+from execsvc.app.switch import Switch
 from execsvc.app.timing import Timing, clock_moved, clock_untrusted
 from execsvc.domain.errors import Busy, Fault
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.instrument import Instrument
+from execsvc.domain.intent import Intent
 from execsvc.domain.order import (
     UNRESOLVED,
     Acknowledged,
     Doubted,
-    Intent,
     NeverSent,
     Order,
     Refused,
@@ -60,6 +61,7 @@ class Sender:
         sightings: Sightings,
         resolver: Resolver,
         owner: Owner,
+        switch: Switch,
         flying: set[OrderKey],
         accepted: Callable[[Order], None],
         clock: Clock,
@@ -72,6 +74,7 @@ class Sender:
         self._sightings = sightings
         self._resolver = resolver
         self._owner = owner
+        self._switch = switch
         self._flying = flying
         self._accepted = accepted
         self._clock = clock
@@ -170,7 +173,7 @@ class Sender:
                 instrument,
                 by,
                 room=room,
-                forbidden=lambda: self._forbidden(order, written),
+                forbidden=lambda: self._forbidden([order], written),
                 note=lambda step: self._note(order, step),
             )
             await self._record(order, placement, by)
@@ -178,17 +181,23 @@ class Sender:
             await self._resolver.adopt(order, f"the outcome could not be stored: {failure.fault.message}", entry_by=by)
         finally:
             self._flying.discard(order.key)
+            self._switch.wire.answered([order.key])
             self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "ack"})
 
-    def _forbidden(self, order: Order, written: float) -> Fault | None:
-        """Why it may not leave any more, asked last of all."""
+    def _forbidden(self, orders: Sequence[Order], written: float) -> Fault | None:
+        """Why they may not leave any more, asked last of all: where it returns None, they leave."""
         steady_s = self._clock.monotonic() - written
-        wall_s = (self._clock.wall_ns() - order.attempt_time_ns) / 1e9
-        return (
+        wall_s = (self._clock.wall_ns() - orders[0].attempt_time_ns) / 1e9
+        fault = (
             self._owner.forbids()
             or clock_untrusted(self._venue.clock())
             or clock_moved(steady_s=steady_s, wall_s=wall_s)
+            or next(filter(None, (self._switch.last_word(order.key.caller, order.spec) for order in orders)), None)
         )
+        if fault is None:
+            for order in orders:
+                self._switch.wire.leaves(order.key, order.key, order.spec.symbol)
+        return fault
 
     async def _record(self, order: Order, placement: Placement, entry_by: float) -> None:
         reason = ""

@@ -1,13 +1,16 @@
 """Whether new orders are taken, and if not, why. Cancels never ask here.
 
-Causes come and go by name (starting, draining, a key that wants looking at); one kind stays: a halt, which is durable and
-ends only when a person clears it by its id. The kill switch by caller and pair is a later slice and will live here too.
+Causes come and go by name (starting, a key that wants looking at); one kind stays: a halt, which is durable and ends only
+when a person clears it by its id. Beside them stand the trading modes (app/modeskept.py) and the mode of the venue: one
+question is asked of all of them.
 """
 
 import hashlib
 import json
 from collections.abc import Callable
 
+from execsvc.app.modeskept import AccountModes
+from execsvc.app.onthewire import OnTheWire
 from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.market import VenueMode
 from execsvc.domain.spec import OrderSpec
@@ -20,16 +23,31 @@ Alarm = Callable[[str], None]
 
 
 class Switch:
-    """The causes that keep one account's desk closed; `venue_mode` is what the venue says of itself, set by the house."""
+    """The causes that keep one account's desk closed; `venue_mode` is what the venue says of itself, set by the house.
 
-    def __init__(self, account: str, facts: Facts, clock: Clock, tasks: Tasks, alarm: Alarm) -> None:
+    modes: the account's trading modes, restored with the halt; None: there are none. wire: what was let go last of all.
+    """
+
+    def __init__(
+        self,
+        account: str,
+        facts: Facts,
+        clock: Clock,
+        tasks: Tasks,
+        alarm: Alarm,
+        *,
+        modes: AccountModes | None = None,
+        wire: OnTheWire | None = None,
+    ) -> None:
         self._account = account
         self._facts = facts
         self._clock = clock
         self._tasks = tasks
         self._alarm = alarm
+        self._modes = modes
         self._causes: dict[str, Fault] = {}
         self._halts = 0
+        self.wire = OnTheWire() if wire is None else wire
         self.venue_mode: Callable[[], VenueMode | None] = _unknown
 
     def __repr__(self) -> str:
@@ -40,9 +58,21 @@ class Switch:
         """Why no order is taken; a halt outranks what passes by itself. None: orders are taken."""
         return self._causes.get(HALT) or next(iter(self._causes.values()), None)
 
-    def refusal(self, caller: str, spec: OrderSpec) -> Fault | None:  # noqa: ARG002 - modes by caller come here
-        """Why such an order is not taken: a cause of ours, else the mode of the whole venue. Cancels do not ask."""
-        return self.closed_because or mode_fault(self.venue_mode(), post_only=spec.post_only)
+    def refusal(self, caller: str, spec: OrderSpec) -> Fault | None:
+        """Why such an order of that caller's is not taken: a cause of ours, a trading mode, else the mode of the whole venue.
+
+        Cancels do not ask.
+        """
+        return (
+            self.closed_because
+            or self._mode_refusal(caller, spec)
+            or mode_fault(self.venue_mode(), post_only=spec.post_only)
+        )
+
+    def last_word(self, caller: str, spec: OrderSpec) -> Fault | None:
+        """Why one that was taken must not leave any more: a halt or a trading mode came since. What passes does not count."""
+        halted = next((each for each in self._causes.values() if each.reason is Reason.TRADING_HALTED), None)
+        return halted or self._mode_refusal(caller, spec)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -67,7 +97,12 @@ class Switch:
             self._tasks.start("durable halt", self._remember(json.dumps({"id": halt_id, "what": what})))
 
     async def restore(self, clear: str) -> str:
-        """At start: what was halted stays so, unless `clear` is the halt's id. Returns the id that was cleared, if any."""
+        """At start: what was halted stays so, unless `clear` is the halt's id. Returns the id that was cleared, if any.
+
+        The trading modes that were in force are again, whatever `clear` says.
+        """
+        if self._modes is not None:
+            await self._modes.restore()
         kept = await self._facts.recall(self._account, HALT)
         if not kept:
             return ""
@@ -77,6 +112,9 @@ class Switch:
             return clear
         self._causes[HALT] = _halted(self._account, halt["id"], halt["what"])
         return ""
+
+    def _mode_refusal(self, caller: str, spec: OrderSpec) -> Fault | None:
+        return None if self._modes is None else self._modes.refusal(caller, spec)
 
     async def _remember(self, value: str) -> None:
         while True:

@@ -1,8 +1,8 @@
 """What an order is worth, in its quote asset and in US dollars, by pictures that are live.
 
 An order with a limit is reckoned at that price, a stop at its trigger and a market order at the touch, both plus a slippage
-cap. Where a picture is missing there is no figure: nothing is guessed, and nothing is asked of the exchange. What a figure
-may be is app/risk.py's to say.
+cap; one that sells below what is bid, or below its own trigger, at that, since it may get it. Where a picture is missing
+there is no figure: nothing is guessed, and nothing is asked of the exchange. What a figure may be is app/risk.py's to say.
 """
 
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from decimal import Context, Decimal
 
 from execsvc.app.feeds import Feeds
 from execsvc.domain import money
+from execsvc.domain.collar import Market
 from execsvc.domain.market import Side
 from execsvc.domain.spec import Offset, OrderSpec
 
 SLIPPAGE_CAP = Decimal("1.01")
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
-_CENT = Decimal("0.01")
 _WIDE = Context(prec=60)  # 18 digits times 18 digits, twice over, do not fit into the usual 28
 
 
@@ -37,12 +37,29 @@ def worth(spec: OrderSpec, feeds: Feeds) -> Worth | None:
         return Worth(spec.quote_quantity, None)
     if spec.base_quantity is None:
         return None
-    if spec.limit_price is not None:
-        return Worth(money.product(spec.limit_price, spec.base_quantity), spec.limit_price)
-    if spec.trigger_price is not None:
-        price = money.product(spec.trigger_price, SLIPPAGE_CAP)
-        return Worth(money.product(price, spec.base_quantity), price)
-    return _at_the_touch(spec, spec.base_quantity, feeds)
+    price = own_price(spec)
+    if price is None:
+        return _at_the_touch(spec, spec.base_quantity, feeds)
+    ticker = feeds.live_ticker(spec.symbol) if spec.side is Side.SELL and spec.trigger_price is None else None
+    if ticker is not None and ticker.bid_price is not None and ticker.bid_price > price:
+        return Worth(money.product(ticker.bid_price, spec.base_quantity), ticker.bid_price, ticker.times.receive_ns)
+    return Worth(money.product(price, spec.base_quantity), price)
+
+
+def own_price(spec: OrderSpec) -> Decimal | None:
+    """The dearest price by the order's own word, in quote units; None: it says none."""
+    limit, trigger = spec.limit_price, spec.trigger_price
+    if limit is None:
+        return None if trigger is None else money.product(trigger, SLIPPAGE_CAP)
+    return limit if trigger is None or spec.side is Side.BUY else max(limit, trigger)
+
+
+def market_of(symbol: str, feeds: Feeds) -> Market | None:
+    """The pair as it is shown now; None: no live picture of it, or one side of its book is empty."""
+    ticker = feeds.live_ticker(symbol)
+    if ticker is None or not ticker.bid_price or not ticker.ask_price:
+        return None
+    return Market(ticker.bid_price, ticker.ask_price, ticker.volume_24h)
 
 
 def _at_the_touch(spec: OrderSpec, quantity: Decimal, feeds: Feeds) -> Worth | None:
@@ -71,8 +88,3 @@ def in_dollars(notional: Decimal, quote: str, feeds: Feeds) -> Decimal | None:
         return notional
     ticker = feeds.live_ticker(f"{quote}/USD")
     return None if ticker is None or ticker.ask_price is None else money.product(notional, ticker.ask_price)
-
-
-def cents(figure: Decimal) -> str:
-    """The figure to the cent, for people; however large it is."""
-    return money.text(figure.quantize(_CENT, context=_WIDE))

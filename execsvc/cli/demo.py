@@ -11,6 +11,8 @@ from decimal import ROUND_CEILING, Decimal
 from itertools import cycle
 from typing import TYPE_CHECKING, Literal
 
+from execsvc.cli.output import note
+
 if TYPE_CHECKING:
     from execsvc_client import Client, Instrument, Order, Ticker, TickerEvent
 
@@ -18,6 +20,7 @@ Side = Literal["buy", "sell"]
 
 LABEL = "demo"
 OPEN_MAX = 4
+AGAIN_S = 30.0
 SYMBOLS = ("BTC/USD", "ETH/USD", "SOL/USD")
 _SIDES: tuple[Side, ...] = ("buy", "sell")
 
@@ -33,19 +36,41 @@ class Wish:
 async def trade(target: str, *, every_s: float, sleep: Callable[[float], Awaitable[None]]) -> None:
     """Trade through the gateway at `target` until cancelled, one step every `every_s` seconds.
 
-    What the gateway refuses or cannot do now is left for the next step: the trader is company, not a task to finish.
+    Where the gateway wants a token it comes with the one beside the store; not let in, it says so once and knocks again. What
+    the gateway refuses or cannot do now is left for the next step: the trader is company, not a task to finish.
     """
     from execsvc_client import Client, ExecsvcError
 
-    async with Client(target, name="execsvc-demo") as client, asyncio.TaskGroup() as group:
-        prices = Prices()
-        group.create_task(prices.follow(client))
-        for symbol, side in cycle([(symbol, side) for symbol in SYMBOLS for side in _SIDES]):
-            await sleep(every_s)
-            try:
-                await step(client, prices, symbol, side)
-            except ExecsvcError:
-                prices.skipped += 1
+    from execsvc.cli.credentials import default_token
+
+    said = False
+    while True:
+        try:
+            async with (
+                Client(target, token=default_token(target), name="execsvc-demo") as client,
+                asyncio.TaskGroup() as group,
+            ):
+                prices = Prices()
+                group.create_task(prices.follow(client))
+                await _trade(client, prices, every_s, sleep)
+        except* ExecsvcError as refused:
+            if not said:
+                note(
+                    f"demo: no prices for the little trader, it asks again every {AGAIN_S:g} s: {refused.exceptions[0]}"
+                )
+                said = True
+        await sleep(AGAIN_S)
+
+
+async def _trade(client: "Client", prices: "Prices", every_s: float, sleep: Callable[[float], Awaitable[None]]) -> None:
+    from execsvc_client import ExecsvcError
+
+    for symbol, side in cycle([(symbol, side) for symbol in SYMBOLS for side in _SIDES]):
+        await sleep(every_s)
+        try:
+            await step(client, prices, symbol, side)
+        except ExecsvcError:
+            prices.skipped += 1
 
 
 class Prices:

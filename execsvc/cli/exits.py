@@ -48,6 +48,8 @@ class Row:
 _RULES = "execsvc instruments {symbol}"
 _ORDER = "execsvc order get {id}"
 _STATUS = "execsvc status"
+_GRANTS = "execsvc call GetServerInfo"  # any token may
+_TOKENS = "execsvc token list"
 _HELP = "execsvc {verb} --help"
 _OPEN = "execsvc order list --open"
 _LIMITS = "execsvc limits {symbol}"
@@ -55,7 +57,7 @@ _LIMITS = "execsvc limits {symbol}"
 BY_REASON: Mapping[str, Row] = {
     "INVALID_REQUEST": Row(USAGE, "validation", "stop", _HELP),
     "ORDER_TYPE_UNKNOWN": Row(USAGE, "validation", "stop", _STATUS),
-    "ACCOUNT_REQUIRED": Row(USAGE, "validation", "stop", _STATUS),
+    "ACCOUNT_REQUIRED": Row(USAGE, "validation", "stop", _GRANTS),
     "ORDER_MINIMUM_NOT_MET": Row(USAGE, "validation", "stop", _RULES),
     "TICK_SIZE_VIOLATED": Row(USAGE, "validation", "stop", _RULES),
     "VENUE_REFUSED_ARGUMENTS": Row(USAGE, "api", "stop", _RULES),
@@ -95,10 +97,10 @@ BY_REASON: Mapping[str, Row] = {
     "NOT_OWNER": Row(NOTHING_SENT, "network", "retry", "execsvc status --wait 60"),
     "CLOCK_UNTRUSTED": Row(NOTHING_SENT, "config", "retry", _STATUS),
     "SHUTTING_DOWN": Row(NOTHING_SENT, "network", "retry", "execsvc health"),
-    "TOKEN_INVALID": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
-    "PERMISSION_MISSING": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
-    "ACCOUNT_NOT_GRANTED": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
-    "SYMBOL_NOT_GRANTED": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
+    "TOKEN_INVALID": Row(NOT_ALLOWED, "auth", "stop", _TOKENS),
+    "PERMISSION_MISSING": Row(NOT_ALLOWED, "auth", "stop", _GRANTS),
+    "ACCOUNT_NOT_GRANTED": Row(NOT_ALLOWED, "auth", "stop", _GRANTS),
+    "SYMBOL_NOT_GRANTED": Row(NOT_ALLOWED, "auth", "stop", _GRANTS),
     "VENUE_ERROR": Row(BROKEN, "api", "stop", _STATUS),
     "INTERNAL": Row(BROKEN, "internal", "stop", _STATUS),
     "NOT_IMPLEMENTED": Row(BROKEN, "internal", "stop", "execsvc call --list"),
@@ -115,8 +117,8 @@ BY_CODE: Mapping[str, Row] = {
     "RESOURCE_EXHAUSTED": Row(THROTTLED, "rate_limit", "stop", _STATUS),
     "UNAVAILABLE": Row(NOTHING_SENT, "network", "retry", "execsvc health"),
     "DEADLINE_EXCEEDED": Row(NOTHING_SENT, "network", "retry", "execsvc health"),
-    "UNAUTHENTICATED": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
-    "PERMISSION_DENIED": Row(NOT_ALLOWED, "auth", "stop", _STATUS),
+    "UNAUTHENTICATED": Row(NOT_ALLOWED, "auth", "stop", _TOKENS),
+    "PERMISSION_DENIED": Row(NOT_ALLOWED, "auth", "stop", _GRANTS),
     "UNIMPLEMENTED": Row(BROKEN, "internal", "stop", "execsvc call --list"),
 }
 

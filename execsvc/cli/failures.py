@@ -107,7 +107,7 @@ def failure_of(error: BaseException) -> Failure | None:
         )
     if "execsvc_client" not in sys.modules:
         return None
-    from execsvc_client import ExecsvcError, OutcomeUnknown
+    from execsvc_client import ExecsvcError, NotAllowed, OutcomeUnknown
 
     if not isinstance(error, ExecsvcError):
         return None
@@ -116,6 +116,8 @@ def failure_of(error: BaseException) -> Failure | None:
         row = UNKNOWN_ASSET
     lead = "" if error.reason else "no answer of the gateway's own: "
     more = [f"{bad.path}: {bad.description}" for bad in error.violations if bad.description not in error.message]
+    if isinstance(error, NotAllowed):
+        more.append(error.remedy)
     said = lead + "; ".join([error.message, *more])
     return Failure(
         row,

@@ -14,7 +14,7 @@ from execsvc.cli.options import Account, Output, Target, Timeout, complete_symbo
 from execsvc.cli.output import Form, form_for, put_json, put_pairs, put_rows
 
 if TYPE_CHECKING:
-    from execsvc_client import Capacity, Client, Counter, Limits
+    from execsvc_client import CallerLimit, Capacity, Client, Counter, Limits
 
 QUESTIONS_MAX = 50  # of one request
 POINTS = Decimal(1)  # docs/kraken.md 3: what a placement and a plain read cost
@@ -61,10 +61,7 @@ def _put_limits(found: "Limits") -> None:
     put_pairs(
         (
             ("tier", found.tier),
-            *(
-                (each.name, f"{each.limit:f}{' (only observed)' if each.shadow else ''}")
-                for each in found.caller_limits
-            ),
+            *((f"{each.name} {each.symbol}".strip(), limit_words(each)) for each in found.caller_limits),
         )
     )
     answers = {each.query.symbol: each for each in found.answers}
@@ -84,6 +81,12 @@ def _row(counter: "Counter", answers: "dict[str, Capacity]") -> Sequence[object]
         counter.max_open_orders if of_a_pair else None,
         "" if answer is None else room(counter, answer, "order" if of_a_pair else "read"),
     )
+
+
+def limit_words(limit: "CallerLimit") -> str:
+    """What is used of the caller's limit: "2 of 5"; the limit alone where nothing adds up in it."""
+    used = "" if limit.used is None else f"{limit.used:f} of "
+    return f"{used}{limit.limit:f}{' (only observed)' if limit.shadow else ''}"
 
 
 def room(counter: "Counter", answer: "Capacity", what: str) -> str:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from execsvc import __version__
-from execsvc.cli.exits import BAD_USAGE, NOT_SERVING, STILL_CLOSED, Stopped
+from execsvc.cli.exits import BAD_CONFIG, BAD_USAGE, NOT_SERVING, STILL_CLOSED, Stopped
 from execsvc.cli.options import Account, Output, Symbol, Target, Timeout, complete_symbol, talk
 from execsvc.cli.output import Form, coloured, form_for, note, put_json, put_pairs, put_rows
+from execsvc.cli.reach import address_of, open_channel
 
 if TYPE_CHECKING:
     from execsvc_client import Client, LaneHealth, ModeEntry, ServerInfo, VenueStatus
@@ -43,16 +44,17 @@ def health(
 ) -> None:
     """Exit 0 if the gateway serves, 4 if not: for probes."""
     import asyncio
-    import os
 
     import grpc
 
     form = form_for(output)
-    address = target or os.environ.get("EXECSVC_TARGET", "") or "127.0.0.1:50051"
+    address = address_of(target)
     try:
         status = asyncio.run(_health(address, service, HEALTH_TIMEOUT if timeout is None else timeout))
     except grpc.RpcError as failed:
         raise Stopped(NOT_SERVING, f"{address}: {failed.details()}") from None
+    except (ValueError, OSError) as problem:
+        raise Stopped(BAD_CONFIG, str(problem)) from None
     if status != "SERVING":
         raise Stopped(NOT_SERVING, f"{address} {service}: {status}")
     if form is Form.TABLE:
@@ -63,10 +65,9 @@ def health(
 
 async def _health(address: str, service: str, timeout: float) -> str:
     """The serving status of a service, by its name in the health protocol. Raises grpc.RpcError."""
-    from grpc import aio
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    async with aio.insecure_channel(address) as channel:
+    async with open_channel(address) as channel:
         request = health_pb2.HealthCheckRequest(service=service)
         answer = await health_pb2_grpc.HealthStub(channel).Check(request, timeout=timeout)
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(answer.status))
@@ -157,7 +158,8 @@ def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
 
 def mode_words(entry: "ModeEntry") -> str:
     """A trading mode, what it is for and who set it."""
-    scope = "everything" if entry.everything else " ".join(filter(None, (entry.account, entry.caller, entry.symbol)))
+    named = (("account", entry.account), ("caller", entry.caller), ("symbol", entry.symbol))
+    scope = "everything" if entry.everything else ", ".join(f"{name} {value}" for name, value in named if value)
     return f"{entry.mode.name} for {scope}, set by {entry.set_by}: {entry.comment}"
 
 

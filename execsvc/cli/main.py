@@ -1,7 +1,7 @@
 """The tree of verbs, and the one place where any error becomes an exit code.
 
 Importing this file, and so `--help`, loads typer and nothing heavy: what a verb needs it imports itself. The verbs are
-in run.py, look.py, market.py, account.py, tail.py, limits.py, trace.py, trade.py, amend.py, many.py and explore.py.
+in run.py, look.py, market.py, account.py, tail.py, limits.py, trace.py, trade.py, amend.py, many.py, halt.py and explore.py.
 """
 
 import os
@@ -13,12 +13,19 @@ import typer
 from execsvc.cli import account, explore, look, many, market, trade
 from execsvc.cli import run as running
 from execsvc.cli.amend import amend
+from execsvc.cli.audit import audit
+from execsvc.cli.config import config
+from execsvc.cli.doctor import doctor
 from execsvc.cli.exits import BAD_USAGE, BROKEN, DONE, INTERRUPTED, OUR_FAULT
 from execsvc.cli.failures import Failure, Invocation, failure_of, put_failure
+from execsvc.cli.halt import halt, resume
 from execsvc.cli.limits import limits
+from execsvc.cli.live import live
 from execsvc.cli.options import help_without_verb
 from execsvc.cli.output import note
+from execsvc.cli.reach import Verbs
 from execsvc.cli.tail import tail
+from execsvc.cli.token import token
 from execsvc.cli.trace import trace
 
 HELP = """Trade and watch Kraken through one gateway that owns the keys.
@@ -26,12 +33,13 @@ HELP = """Trade and watch Kraken through one gateway that owns the keys.
 Run: dev, serve, paper. Look: status, limits, health, watch, book, tail, trace, version.
 Market: instruments, tickers, trades, candles.
 Account: balances, margin, positions, fills, ledger, fees.
-Trade: buy, sell, order, dead-man. Explore: call.
+Trade: buy, sell, order, dead-man, halt, resume. Explore: call. Callers: token.
+Operate: audit, live check, doctor.
 Start with `execsvc dev`: a gateway, a paper exchange and a little trader, on this machine, without any key.
 """
 
 # Plain help: the styled one takes four times as long to import as everything else here.
-app = typer.Typer(
+app = Verbs(
     name="execsvc",
     help=HELP,
     rich_markup_mode=None,
@@ -65,10 +73,19 @@ trade.order.command("amend")(amend)
 trade.order.command("cancel-all")(many.cancel_all)
 app.add_typer(trade.order, name="order")
 app.command("dead-man")(many.dead_man)
+app.command("halt")(halt)
+app.command("resume")(resume)
+app.add_typer(audit, name="audit")
+app.add_typer(live, name="live")
+app.command("doctor")(doctor)
+app.add_typer(token, name="token")
+app.add_typer(config, name="config")
 app.command("call")(explore.call)
 app.command("version")(look.version)
 
-VERBS = frozenset({"order", *(str(command.name) for command in app.registered_commands)})
+VERBS = frozenset(
+    {"order", "audit", "config", "live", "token", *(str(command.name) for command in app.registered_commands)}
+)
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:

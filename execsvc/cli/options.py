@@ -1,7 +1,6 @@
 """What several verbs take, and how they reach the gateway; importing this loads nothing heavy.
 
-The gateway is found by --target, EXECSVC_TARGET, then 127.0.0.1:50051; the token by EXECSVC_TOKEN or
-EXECSVC_TOKEN_FILE, never by a flag, which others on the machine could read.
+The gateway is found by --target, EXECSVC_TARGET, then 127.0.0.1:50051; how a verb comes before it is reach.py's.
 """
 
 import sys
@@ -13,6 +12,7 @@ import typer
 
 from execsvc.cli.exits import BAD_CONFIG, BAD_USAGE, Stopped
 from execsvc.cli.output import Form, note
+from execsvc.cli.reach import environment
 
 if TYPE_CHECKING:
     from execsvc_client import Client, ServerInfo
@@ -27,9 +27,9 @@ def complete_symbol(incomplete: str) -> list[str]:
     from execsvc_client import ExecsvcError, SyncClient
 
     try:
-        with SyncClient.from_env(name="execsvc-cli") as client:
+        with SyncClient.from_env(name="execsvc-cli", environ=environment("")) as client:
             known = client.instruments(timeout=COMPLETION_TIMEOUT)
-    except (ExecsvcError, ValueError, OSError):
+    except (ExecsvcError, Stopped, ValueError, OSError):
         return []
     return [each.symbol for each in known if each.symbol.startswith(incomplete.upper())]
 
@@ -73,7 +73,8 @@ async def _talk(target: str, work: "Callable[[Client], Awaitable[T]]", account: 
     from execsvc_client import Client
 
     try:
-        client = Client.from_env(target=target, account=account, name="execsvc-cli", allow_live=True)
+        environ = environment(target)
+        client = Client.from_env(target=target, account=account, name="execsvc-cli", allow_live=True, environ=environ)
     except (ValueError, OSError) as problem:
         raise Stopped(BAD_CONFIG, str(problem)) from None
     async with client:

@@ -14,7 +14,7 @@ from execsvc.cli.translate import in_options
 from execsvc.cli.wording import spec_words, typed_words
 
 if TYPE_CHECKING:
-    from execsvc_client import Preview
+    from execsvc_client import Preview, RiskCheck
 
 _AT_ONCE = frozenset({2, 3})  # IOC, FOK
 _LOT = Decimal("1e-8")
@@ -50,7 +50,8 @@ def _reason(found: "Preview") -> str:
     if found.breaches:
         return found.breaches[0].reason
     if not found.risk_allowed:
-        return "RISK_REFUSED"
+        against = {each.name for each in found.risk_checks if not each.passed and not each.shadow}
+        return "CALLER_QUOTA" if against == {"max_orders_per_s"} else "RISK_REFUSED"
     if found.venue_error is not None:
         return found.venue_error.reason
     return "" if found.wait == 0 else "LOCAL_RATE_LIMITED"
@@ -59,6 +60,11 @@ def _reason(found: "Preview") -> str:
 def _of_kraken(found: "Preview") -> list[tuple[str, object]]:
     error = found.venue_error
     return [("Kraken says", "nothing against it" if error is None else f"{error.reason}: {error.message}")]
+
+
+def _check_words(check: "RiskCheck") -> str:
+    verdict = "passed" if check.passed else "only observed" if check.shadow else "refused"
+    return f"{verdict}: {check.message}"
 
 
 def _fee_words(found: "Preview") -> str:
@@ -115,7 +121,7 @@ def _pairs(plan: Plan) -> list[tuple[str, object]]:
             (each.reason, f"{in_options(each.message)}{' (mended by rounding)' if each.fixed_by_rounding else ''}")
             for each in found.breaches
         ),
-        *((each.name, f"{'passed' if each.passed else 'refused'}: {each.message}") for each in found.risk_checks),
+        *((each.name, _check_words(each)) for each in found.risk_checks),
         *(_of_kraken(found) if found.venue_asked else ()),
         ("worth", _worth_words(plan)),
         ("fee", _fee_words(found)),

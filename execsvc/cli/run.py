@@ -38,13 +38,16 @@ Listen = Annotated[
 ]
 Http = Annotated[str, typer.Option("--http", metavar="HOST:PORT", help="Address of /metrics and /healthz, or off.")]
 Store = Annotated[str, typer.Option("--store", metavar="URL", help="Where orders are remembered: sqlite:///path.")]
+Config = Annotated[str, typer.Option("--config", metavar="FILE", help="TOML file with accounts, callers and limits.")]
 
 
 def dev(
+    *,
     listen: Listen = "",
     http: Http = "",
     seed: Annotated[int | None, typer.Option("--seed", min=0, help="Seed of the paper exchange.")] = None,
     store: Store = "",
+    config: Config = "",
     no_demo: Annotated[bool, typer.Option("--no-demo", help="Without the little trader.")] = False,
     order_every: Annotated[
         float, typer.Option("--order-every", min=0.5, max=3600, help="Seconds between the little trader's orders.")
@@ -55,7 +58,7 @@ def dev(
 
     from execsvc.cli import demo
 
-    overrides = _overrides(listen, http, store)
+    overrides = _overrides(listen, http, store, config)
     if seed is not None:
         overrides["EXECSVC_SEED"] = str(seed)
     if no_demo:
@@ -72,25 +75,33 @@ def serve(
     listen: Listen = "",
     http: Http = "",
     store: Store = "",
+    config: Config = "",
     insecure_bind: Annotated[
         bool, typer.Option("--insecure-bind", help="Allow a plaintext address beyond loopback; paper mode only.")
     ] = False,
 ) -> None:
     """Run the gateway. EXECSVC_MODE decides which money moves: paper (default) or live."""
-    overrides = _overrides(listen, http, store)
+    overrides = _overrides(listen, http, store, config)
     if insecure_bind:
         overrides["EXECSVC_INSECURE_BIND"] = "on"
     _serve(overrides, dev=False, companion=None)
 
 
-def _overrides(listen: str, http: str, store: str) -> dict[str, str]:
+def _overrides(listen: str, http: str, store: str, config: str) -> dict[str, str]:
     """What the command line says, by the names of the environment, over which it wins."""
-    given = {"EXECSVC_LISTEN": listen, "EXECSVC_HTTP_LISTEN": http, "EXECSVC_STORE": store}
+    given = {
+        "EXECSVC_LISTEN": listen,
+        "EXECSVC_HTTP_LISTEN": http,
+        "EXECSVC_STORE": store,
+        "EXECSVC_CONFIG": config,
+    }
     return {name: value for name, value in given.items() if value}
 
 
 def _serve(overrides: Mapping[str, str], *, dev: bool, companion: "Companion | None", order_every: float = 0.0) -> None:
     """Run until a signal; leaves with the service's exit code, or 3 and a line for each thing that is wrong."""
+    # gRPC tells stderr of every failed handshake, as often as a stranger likes; it reads this once, when it is imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     from execsvc import compose, settings
 
     try:
@@ -116,8 +127,8 @@ def banner(ready: "Ready", order_every: float, seconds: float) -> str:
     """What stands and what to do next; names only what works."""
     elsewhere = "" if ready.grpc_address == "127.0.0.1:50051" else f" --target {ready.grpc_address}"
     lines = [_title(ready), f"  gRPC       {ready.grpc_address}{_try_grpcurl(ready)}"]
-    if ready.http_address:
-        lines.append(f"  HTTP       http://{ready.http_address}/metrics    (also /healthz)")
+    if ready.http_url:
+        lines.append(f"  HTTP       {ready.http_url}/metrics    (also /healthz)")
     if ready.paper is not None:
         facts = ready.paper
         symbols = " ".join(facts.symbols[:3]) + (f" and {more} more" if (more := len(facts.symbols) - 3) > 0 else "")
@@ -126,6 +137,8 @@ def banner(ready: "Ready", order_every: float, seconds: float) -> str:
         )
     if ready.demo:
         lines.append(f"  demo       1 small order every {order_every:g} s (--no-demo)")
+    if len(ready.accounts) > 1:
+        lines.append(f"  accounts   {', '.join(ready.accounts)}")
     lines.append(f"  state      {ready.store}")
     if not ready.trading:
         lines.append(f"  trading    not open yet: execsvc status{elsewhere} says why")
@@ -142,7 +155,8 @@ def banner(ready: "Ready", order_every: float, seconds: float) -> str:
 def _title(ready: "Ready") -> str:
     name = f"execsvc {ready.version}"
     if ready.dev:
-        return f"{name}   DEV: paper money, no tokens, loopback only. Not for production: docs/guides/going-live.md"
+        tokens = "tokens" if ready.tokens else "no tokens"
+        return f"{name}   DEV: paper money, {tokens}, loopback only. Not for production: docs/guides/going-live.md"
     return f"{name}   {'paper money' if ready.mode == 'paper' else coloured('LIVE money', '31', sys.stderr)}"
 
 
@@ -164,6 +178,9 @@ def paper(
     tier: Annotated[
         Tier, typer.Option("--tier", help="Rate limits of this verification tier; unlimited for load tests.")
     ] = Tier.INTERMEDIATE,
+    accounts: Annotated[
+        int, typer.Option("--accounts", min=1, max=16, help="Accounts with a key, money and counters of their own.")
+    ] = 1,
     print_env: Annotated[
         bool, typer.Option("--print-env", help="Print addresses and keys as KEY=value, then an empty line.")
     ] = False,
@@ -171,9 +188,10 @@ def paper(
     """Run the paper exchange alone: Kraken's REST and WebSocket, for any Kraken client."""
     import asyncio
 
-    from execsvc.paper.options import PaperOptions
+    from execsvc.paper.options import PaperAccount, PaperOptions
 
-    options = PaperOptions(port=port, control_port=control_port, seed=seed, tier=tier.value)
+    others = tuple(PaperAccount(f"paper-{number}", tier.value) for number in range(2, accounts + 1))
+    options = PaperOptions(port=port, control_port=control_port, seed=seed, tier=tier.value, others=others)
     try:
         asyncio.run(_exchange(options, print_env=print_env))
     except OSError as problem:

@@ -17,6 +17,7 @@ from execsvc.cli.exits import BAD_USAGE, OUTCOME_UNKNOWN, Stopped
 from execsvc.cli.options import Account, Output, Target, Timeout, Yes, help_without_verb, now, permit, talk
 from execsvc.cli.output import Form, form_for, note, put_json, put_pairs, put_rows
 from execsvc.cli.plan import Plan, put_plan
+from execsvc.cli.reach import Verbs
 from execsvc.cli.translate import as_usage
 from execsvc.cli.whose import ToSee, Whose
 from execsvc.cli.wish import Typed, Wish, verb, wish_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from execsvc_client import Client, InDoubt, Order, OrderOptions, Placed
 
-order = typer.Typer(
+order = Verbs(
     help="Look at orders, change and cancel them.",
     rich_markup_mode=None,
     invoke_without_command=True,

@@ -7,7 +7,7 @@ account.py, what touches the world in parts.py. No container, no globals, no def
 import asyncio
 import os
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -17,6 +17,7 @@ from execsvc.compose.outcome import PaperFacts, Ready, StartRefused, Stop
 from execsvc.compose.parts import real_parts
 from execsvc.compose.service import service
 from execsvc.runtime import loop
+from execsvc.runtime.harden import harden
 from execsvc.settings import Settings
 
 Companion = Callable[[str], Coroutine[Any, Any, None]]
@@ -27,14 +28,19 @@ def run(settings: Settings, announce: Callable[[Ready], None], companion: Compan
 
     `companion` is dev's little trader: it is given the gateway's own address.
     """
-    return loop.run(_main(settings, announce, companion))
+    exposed = () if settings.dev else harden()
+    return loop.run(_main(settings, announce, companion, exposed))
 
 
-async def _main(settings: Settings, announce: Callable[[Ready], None], companion: Companion | None) -> int:
+async def _main(
+    settings: Settings, announce: Callable[[Ready], None], companion: Companion | None, exposed: Sequence[str]
+) -> int:
     stop = Stop()
     _on_signals(stop)
     async with AsyncExitStack() as stack:
         parts = await real_parts(settings, stop, stack)
+        for what in exposed:
+            structlog.get_logger().warning("process.exposed", why=what)
         running = await stack.enter_async_context(service(settings, parts, stop))
         if settings.demo and companion is not None:
             trade = companion

@@ -1,11 +1,15 @@
-"""Starts one account, at once or as soon as the exchange answers, and says so in the log.
+"""Starts the accounts, at once or as soon as the exchange answers, and says so in the log.
 
 What an opening consists of is app/opening.py; here are only its attempts, and what a refused key means for the process.
 """
 
+import asyncio
+from collections.abc import Sequence
+
 import structlog
 
-from execsvc.app.opening import CHECK_AGAIN_S, CHECK_TIMEOUT_S, Opening
+from execsvc.app.keywatch import CHECK_AGAIN_S, CHECK_TIMEOUT_S
+from execsvc.app.opening import Opening
 from execsvc.compose.outcome import StartRefused, Stop
 from execsvc.domain.errors import Busy, Declined, ProtocolBroken
 from execsvc.ports import Clock, Tasks
@@ -27,10 +31,13 @@ class AccountStart:
         try:
             await self._open(FIRST_CHECK_S)
         except (Busy, ProtocolBroken) as failure:
-            structlog.get_logger().warning("exchange.unreachable", why=failure.fault.message)
+            structlog.get_logger().warning("exchange.unreachable", account=self._account, why=failure.fault.message)
             self._tasks.start("account start", self._keep_trying(stop))
         except Declined as refused:
-            raise StartRefused(refused.fault.message) from None
+            raise StartRefused(self._refused(refused)) from None
+
+    def _refused(self, refused: Declined) -> str:
+        return f"account {self._account}: {refused.fault.message}"
 
     async def _open(self, timeout_s: float) -> None:
         doubts = await self._opening.open(timeout_s)
@@ -53,6 +60,17 @@ class AccountStart:
             except (Busy, ProtocolBroken):
                 continue
             except Declined as refused:
-                structlog.get_logger().error("key.refused", why=refused.fault.message)
-                stop.now(refused.fault.message, 3)
+                structlog.get_logger().error("key.refused", account=self._account, why=refused.fault.message)
+                stop.now(self._refused(refused), 3)
             return
+
+
+async def open_accounts(starts: Sequence[AccountStart], stop: Stop) -> None:
+    """The first try of each, all at once. Raises StartRefused with a line for every account whose key is refused."""
+    ends = await asyncio.gather(*(each.first_try(stop) for each in starts), return_exceptions=True)
+    lines = [str(end) for end in ends if isinstance(end, StartRefused)]
+    for end in ends:
+        if isinstance(end, BaseException) and not isinstance(end, StartRefused):
+            raise end
+    if lines:
+        raise StartRefused("\n".join(lines))

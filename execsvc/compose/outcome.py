@@ -24,17 +24,19 @@ class PaperFacts:
 
 @dataclass(frozen=True)
 class Ready:
-    """What stands, once it stands. http_address is empty when that door is off."""
+    """What stands, once it stands. http_url is empty when that door is off; tokens: callers need one."""
 
     version: str
     mode: str
     dev: bool
     grpc_address: str
-    http_address: str
+    http_url: str
     paper: PaperFacts | None
     demo: bool
     store: str
     trading: bool
+    accounts: tuple[str, ...] = ()
+    tokens: bool = False
 
 
 @dataclass

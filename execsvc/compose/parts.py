@@ -59,11 +59,11 @@ async def real_parts(settings: Settings, stop: Stop, stack: AsyncExitStack) -> P
     stack.push_async_callback(flush)
 
     def failed(name: str, failure: BaseException) -> None:
-        log.warning("task.failed", name=name, error_type=type(failure).__name__, error=str(failure))
+        log.warning("task.failed", name=name, exc_info=failure)
 
     def fatal(name: str, failure: BaseException) -> None:
-        log.error("task.fatal", name=name, error_type=type(failure).__name__, error=str(failure))
-        stop.now(f"{name} cannot go on: {failure}", 1)
+        log.error("task.fatal", name=name, exc_info=failure)
+        stop.now(f"{name} cannot go on: {logs.words_of(failure)}", 1)
 
     clock, entropy = RealClock(), RealEntropy()
     http = AiohttpHttp(user_agent=USER_AGENT)

@@ -9,10 +9,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
+from typing import TypeVar
 
 from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.market import Side
 from execsvc.domain.spec import OrderSpec, OrderType
+
+T = TypeVar("T")
+N = TypeVar("N", Decimal, int)
 
 
 class Permission(Enum):
@@ -46,6 +50,8 @@ class Grant:
 
     def refusal(self, spec: OrderSpec) -> Fault | None:
         """Why such an order is not the caller's to place; its symbol is canonical. None: it may be."""
+        if Permission.TRADE not in self.permissions:
+            return _may_not_trade()
         if self.symbols and spec.symbol not in self.symbols:
             return _not_granted("symbol", spec.symbol, self.symbols, Reason.SYMBOL_NOT_GRANTED)
         if self.sides and spec.side not in self.sides:
@@ -54,8 +60,26 @@ class Grant:
             return _not_granted("order type", spec.order_type.value, (each.value for each in self.order_types))
         return None
 
+    def narrowed(self, other: "Grant") -> "Grant":
+        """What both allow. Where they have nothing in common to trade, `trade` itself goes: an empty set would mean all."""
+        symbols, sides, types = (
+            _common(self.symbols, other.symbols),
+            _common(self.sides, other.sides),
+            _common(self.order_types, other.order_types),
+        )
+        disjoint = symbols is None or sides is None or types is None
+        return Grant(
+            (self.permissions & other.permissions) - (_TRADE if disjoint else frozenset()),
+            self.symbols if symbols is None else symbols,
+            self.sides if sides is None else sides,
+            self.order_types if types is None else types,
+            _least(self.max_order_notional, other.max_order_notional),
+            _least(self.orders_per_s, other.orders_per_s),
+        )
+
 
 _NOTHING = Grant(frozenset())
+_TRADE = frozenset({Permission.TRADE})
 
 
 @dataclass(frozen=True)
@@ -86,6 +110,10 @@ class Caller:
         """Whether the permission is granted, on that account where it is bound to one."""
         return permission in (self.unbound if permission in UNBOUND else self.grant(account).permissions)
 
+    def lost_to(self, other: "Caller", account: str) -> frozenset[Permission]:
+        """Which of its permissions on the account, and beyond any account, the other one lacks."""
+        return (self.unbound - other.unbound) | (self.grant(account).permissions - other.grant(account).permissions)
+
     def may_somewhere(self, permission: Permission) -> bool:
         """Whether the permission is granted on any account."""
         return permission in self.unbound or any(permission in each.permissions for each in self.grants.values())
@@ -96,6 +124,27 @@ def alike(name: str, permissions: Iterable[Permission], accounts: tuple[str, ...
     all_of_them = frozenset(permissions)
     grants = {account: Grant(all_of_them - UNBOUND) for account in accounts}
     return Caller(name, all_of_them & UNBOUND, MappingProxyType(grants), accounts[0] if accounts else "")
+
+
+def _common(one: frozenset[T], other: frozenset[T]) -> frozenset[T] | None:
+    """What both sets name, an empty one naming everything; None: nothing."""
+    if not one or not other:
+        return one or other
+    return one & other or None
+
+
+def _least(one: N | None, other: N | None) -> N | None:
+    given = [each for each in (one, other) if each is not None]
+    return min(given, default=None)
+
+
+def _may_not_trade() -> Fault:
+    word = Permission.TRADE.value
+    return Fault(
+        Reason.PERMISSION_MISSING,
+        f"this caller may not {word} on this account; nothing was sent",
+        {"permission": word, "id_used": "false"},
+    )
 
 
 def _not_granted(what: str, given: str, granted: Iterable[str], reason: Reason = Reason.PERMISSION_MISSING) -> Fault:

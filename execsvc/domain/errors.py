@@ -172,5 +172,5 @@ def refuse(
 
 def invalid(fields: tuple[FieldViolation, ...]) -> ExecsvcError:
     """INVALID_REQUEST naming every bad field at once; `fields` is not empty."""
-    listed = "; ".join(f"{bad.path}: {bad.description}" for bad in fields)
+    listed = "; ".join(f"{bad.path}: {bad.description}" if bad.path else bad.description for bad in fields)
     return refuse(Reason.INVALID_REQUEST, f"the request is malformed: {listed}", fields=fields)

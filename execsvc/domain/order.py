@@ -5,7 +5,6 @@ move is Broken. Doubt is a state here, never an error: SUBMITTED means durable a
 was lost. Numbers only grow: a stale report after a newer one changes nothing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum
@@ -17,7 +16,8 @@ from execsvc.domain.ending import end_fault as end_fault_of
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.feesum import NO_FEES, FeeSum
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.spec import OrderSpec, OrderType, content_hash
+from execsvc.domain.intent import Intent
+from execsvc.domain.spec import OrderSpec, OrderType
 
 
 class Status(Enum):
@@ -54,26 +54,6 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     Status.REJECTED: frozenset(),
     Status.NOT_PLACED: frozenset(),
 }
-
-
-@dataclass(frozen=True)
-class Intent:
-    """A placement that passed every check and is about to become durable.
-
-    entry_deadline_ns is absolute, on our wall clock; `wire_id_of(attempt)` gives the derived cl_ord_id of an attempt.
-    """
-
-    key: OrderKey
-    spec: OrderSpec
-    entry_deadline_ns: int
-    key_label: str
-    trace_id: str
-    wire_id_of: Callable[[int], str]
-
-    @property
-    def content_hash(self) -> bytes:
-        """What makes two placements the same: see the function of that name."""
-        return content_hash(self.key.account, self.spec)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from execsvc.domain.account import AssetAmount, Fill
 from execsvc.domain.market import EventTimes
 from execsvc.domain.order import Status, VenueOrder
 from execsvc.domain.spec import OrderSpec
-from execsvc.kraken import specs, wire
+from execsvc.kraken import frames, specs, wire
 from execsvc.kraken.decode import client_id
 from execsvc.kraken.figures import figure, positive, stamp_ns
 from execsvc.kraken.names import Names
@@ -40,7 +40,7 @@ _FIRED = {"triggered": True, "untriggered": False}
 # What of a row says how the order is: a delta leaves out what did not change.
 _DESCRIBING = tuple(
     name
-    for name in wire.ExecutionData.__struct_fields__
+    for name in frames.ExecutionData.__struct_fields__
     if name in {
         *("symbol", "side", "order_type", "order_qty", "cash_order_qty", "limit_price", "limit_price_type", "display_qty"),
         *("time_in_force", "expire_time", "effective_time", "post_only", "reduce_only", "margin", "fee_ccy_pref"),
@@ -49,7 +49,7 @@ _DESCRIBING = tuple(
 )  # fmt: skip
 _TRADE, _AMENDED = "trade", "amended"
 
-_rows = wire.decoder(list[wire.ExecutionData])
+_rows = wire.decoder(list[frames.ExecutionData])
 
 
 class Counts(Protocol):
@@ -86,7 +86,7 @@ class _Known:
     side: str = ""
     client_id: str | None = None
     status: Status = Status.OPEN
-    picture: wire.ExecutionData | None = None  # what its rows describe, put together
+    picture: frames.ExecutionData | None = None  # what its rows describe, put together
     spec: OrderSpec | None = None
 
 
@@ -122,7 +122,7 @@ class ExecutionRows:
         self._counts.all_open(named, self._asked_at)
         return [OrdersSnapshot(tuple(event.report for event in orders), fills, whole)]
 
-    def _row(self, row: wire.ExecutionData, wall_ns: int) -> list[ExecutionSeen]:
+    def _row(self, row: frames.ExecutionData, wall_ns: int) -> list[ExecutionSeen]:
         known = self._remember(row)
         self._count(row)
         status = _STATUS.get(row.order_status) or _STATUS.get(row.exec_type)
@@ -155,7 +155,7 @@ class ExecutionRows:
         known = self._known.get(order_id)
         return "" if known is None else self._names.symbol(known.symbol) or known.symbol
 
-    def _count(self, row: wire.ExecutionData) -> None:
+    def _count(self, row: frames.ExecutionData) -> None:
         """A trade that fills an order whole is followed by the row that ends it."""
         symbol = self._symbol(row.order_id)
         ended = row.order_status in _ENDED or row.exec_type in _ENDED
@@ -166,7 +166,7 @@ class ExecutionRows:
         if row.ratecounter is not None and symbol:
             self._counts.told(symbol, positive(row.ratecounter))
 
-    def _remember(self, row: wire.ExecutionData) -> _Known:
+    def _remember(self, row: frames.ExecutionData) -> _Known:
         known = self._known.setdefault(row.order_id, _Known())
         known.symbol = row.symbol or known.symbol
         known.side = row.side or known.side
@@ -176,17 +176,17 @@ class ExecutionRows:
             self._known.popitem(last=False)
         return known
 
-    def _describe(self, known: _Known, row: wire.ExecutionData) -> None:
+    def _describe(self, known: _Known, row: frames.ExecutionData) -> None:
         """An order is described whole by its first row; what changes of it later comes alone."""
         if row.exec_type == _TRADE or (known.picture is None and not row.order_type):
             return
-        held = known.picture or wire.ExecutionData(row.order_id, row.exec_type)
+        held = known.picture or frames.ExecutionData(row.order_id, row.exec_type)
         told = {name: value for name in _DESCRIBING if (value := getattr(row, name)) is not None and value != ""}
         if told:
             known.picture = structs.replace(held, **told)
             known.spec = specs.of_execution(known.picture, self._names)
 
-    def _fill(self, row: wire.ExecutionData, known: _Known, wall_ns: int) -> Fill:
+    def _fill(self, row: frames.ExecutionData, known: _Known, wall_ns: int) -> Fill:
         side = SIDES.get(known.side)
         if side is None or not known.symbol or not row.exec_id or row.last_qty is None or row.last_price is None:
             raise wire.broken(f"execution {row.exec_id!r} of {row.order_id} lacks symbol, side, price or quantity")
@@ -208,12 +208,12 @@ class ExecutionRows:
         )
 
 
-def _at(row: wire.ExecutionData) -> tuple[int, Decimal]:
+def _at(row: frames.ExecutionData) -> tuple[int, Decimal]:
     """Fills of one moment are told by how far they filled their order."""
     return stamp_ns(row.timestamp) or 0, row.cum_qty or Decimal(0)
 
 
-def _reason(row: wire.ExecutionData) -> str:
+def _reason(row: frames.ExecutionData) -> str:
     """Why an order ended; an amended or restated one has a reason too, which is not the end's."""
     return "" if row.exec_type in _CHANGES else row.reason or row.cancel_reason or ""
 

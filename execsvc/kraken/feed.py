@@ -26,7 +26,7 @@ from execsvc.domain.market import (
     TradeTopic,
     VenueMode,
 )
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.kraken.figures import stamp_ns
 from execsvc.kraken.ladder import Desync, Ladder
 from execsvc.kraken.pictures import candle_of_stream, ticker_of_stream, trade_of_stream
@@ -42,16 +42,16 @@ RESYNC_PAUSE_S = 5.0
 MODES = {mode.value: mode for mode in VenueMode}
 
 BOOK_UPDATE = b'{"channel":"book","type":"update",'  # as Kraken prints the hottest frame; otherwise it takes two steps
-_A_BOOK = wire.Frame(channel="book")
+_A_BOOK = frames.Frame(channel="book")
 
-_frame = wire.decoder(wire.Frame)
-_book_update = wire.decoder(wire.BookUpdate)
-_ack = wire.decoder(wire.AckResult)
-_tickers = wire.decoder(list[wire.TickerData])
-_books = wire.decoder(list[wire.BookData])
-_trades = wire.decoder(list[wire.TradeData])
-_candles = wire.decoder(list[wire.CandleData])
-_statuses = wire.decoder(list[wire.StatusData])
+_frame = wire.decoder(frames.Frame)
+_book_update = wire.decoder(frames.BookUpdate)
+_ack = wire.decoder(frames.AckResult)
+_tickers = wire.decoder(list[frames.TickerData])
+_books = wire.decoder(list[frames.BookData])
+_trades = wire.decoder(list[frames.TradeData])
+_candles = wire.decoder(list[frames.CandleData])
+_statuses = wire.decoder(list[frames.StatusData])
 
 
 class FeedSession:
@@ -130,7 +130,7 @@ class FeedSession:
             events.append(Beat(wall_ns))
         return events
 
-    def _of_frame(self, frame: wire.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
+    def _of_frame(self, frame: frames.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
         if frame.channel == "book":
             return self._on_books(frame, now, wall_ns)
         if frame.channel == "ticker":
@@ -146,7 +146,7 @@ class FeedSession:
             return self._on_answer(frame, now)
         return []  # heartbeat, pong, and channels we do not know
 
-    def _on_answer(self, frame: wire.Frame, now: float) -> list[FeedEvent]:
+    def _on_answer(self, frame: frames.Frame, now: float) -> list[FeedEvent]:
         symbol = frame.symbol or (_ack(frame.result).symbol if bytes(frame.result) else "")
         error = "" if frame.success else frame.error or "refused without a reason"
         refusals = self._subscriptions.answered(frame.req_id, symbol, error=error, now=now)
@@ -155,7 +155,7 @@ class FeedSession:
             TopicRefused(self._topics[refusal.key], refusal.why) for refusal in refusals if refusal.key in self._topics
         ]
 
-    def _on_tickers(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
+    def _on_tickers(self, frame: frames.Frame, wall_ns: int) -> list[FeedEvent]:
         snapshot = frame.type == "snapshot"
         return [
             TickerSeen(ticker_of_stream(row, wall_ns), snapshot)
@@ -163,9 +163,9 @@ class FeedSession:
             if self._subscriptions.data(Key("ticker", row.symbol), snapshot=snapshot)
         ]
 
-    def _on_trades(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
+    def _on_trades(self, frame: frames.Frame, wall_ns: int) -> list[FeedEvent]:
         """A frame may hold several symbols; what comes before the snapshot is as good as one (it is never an older trade)."""
-        rows: dict[str, list[wire.TradeData]] = {}
+        rows: dict[str, list[frames.TradeData]] = {}
         for row in _trades(frame.data):
             rows.setdefault(row.symbol, []).append(row)
         return [
@@ -179,8 +179,8 @@ class FeedSession:
             if self._subscriptions.data(Key("trade", symbol), snapshot=True)
         ]
 
-    def _on_candles(self, frame: wire.Frame, wall_ns: int) -> list[FeedEvent]:
-        rows: dict[Key, list[wire.CandleData]] = {}
+    def _on_candles(self, frame: frames.Frame, wall_ns: int) -> list[FeedEvent]:
+        rows: dict[Key, list[frames.CandleData]] = {}
         for row in _candles(frame.data):
             rows.setdefault(Key("ohlc", row.symbol, row.interval), []).append(row)
         snapshot = frame.type == "snapshot"
@@ -205,13 +205,13 @@ class FeedSession:
             case _:
                 return []
 
-    def _on_books(self, frame: wire.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
+    def _on_books(self, frame: frames.Frame, now: float, wall_ns: int) -> list[FeedEvent]:
         rows = _books(frame.data)
         if frame.type == "snapshot":
             return [event for row in rows for event in self._on_snapshot(row, now, wall_ns)]
         return self._on_changes(rows, now, wall_ns)
 
-    def _on_changes(self, rows: list[wire.BookData], now: float, wall_ns: int) -> list[FeedEvent]:
+    def _on_changes(self, rows: list[frames.BookData], now: float, wall_ns: int) -> list[FeedEvent]:
         events: list[FeedEvent] = []
         for row in rows:
             ladder = self._ladders.get(row.symbol)
@@ -226,7 +226,7 @@ class FeedSession:
                 events.append(BookSeen(ladder.topic, False, bids, asks, row.checksum, times, ladder.view))  # noqa: FBT003  positional: the hottest line
         return events
 
-    def _on_snapshot(self, row: wire.BookData, now: float, wall_ns: int) -> list[FeedEvent]:
+    def _on_snapshot(self, row: frames.BookData, now: float, wall_ns: int) -> list[FeedEvent]:
         topic = self._topics.get(Key("book", row.symbol))
         if not isinstance(topic, BookTopic) or not self._subscriptions.data(Key("book", row.symbol), snapshot=True):
             return []

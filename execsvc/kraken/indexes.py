@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from execsvc.domain.errors import Reason, refuse
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.ports import Clock, Line, LineClosedError, NotSentError, WsDialer
 
 CHANNEL = "instrument"
@@ -32,7 +32,7 @@ class Picture(Struct, frozen=True):
     pairs: list[PairRow] = []
 
 
-_frame = wire.decoder(wire.Frame)
+_frame = wire.decoder(frames.Frame)
 _picture = wire.decoder(Picture)
 
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from execsvc.domain.market import BookTopic, BookView, EventTimes, Level
 from execsvc.kraken.checksum import LEVELS, checksum, digits
-from execsvc.kraken.wire import LevelData
+from execsvc.kraken.frames import LevelData
 
 _GONE = Decimal(0)
 

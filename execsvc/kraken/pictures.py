@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.market import BookView, Candle, EventTimes, Level, Side, Ticker, Trade, TradePage, VenueMode
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.kraken.figures import count, figure, positive, stamp_ns, unix_ns
 
 _SIDES: Mapping[str, Side] = {"b": Side.BUY, "s": Side.SELL}
@@ -29,7 +29,7 @@ _text = wire.decoder(str)
 _status = wire.decoder(wire.SystemStatus)
 
 
-def ticker_of_stream(row: wire.TickerData, receive_ns: int) -> Ticker:
+def ticker_of_stream(row: frames.TickerData, receive_ns: int) -> Ticker:
     """One row of the ticker channel."""
     return Ticker(
         symbol=row.symbol,
@@ -47,7 +47,7 @@ def ticker_of_stream(row: wire.TickerData, receive_ns: int) -> Ticker:
     )
 
 
-def trade_of_stream(row: wire.TradeData, receive_ns: int) -> Trade:
+def trade_of_stream(row: frames.TradeData, receive_ns: int) -> Trade:
     """One row of the trade channel."""
     return Trade(
         symbol=row.symbol,
@@ -59,7 +59,7 @@ def trade_of_stream(row: wire.TradeData, receive_ns: int) -> Trade:
     )
 
 
-def candle_of_stream(row: wire.CandleData, receive_ns: int) -> Candle:
+def candle_of_stream(row: frames.CandleData, receive_ns: int) -> Candle:
     """One row of the ohlc channel. Whether it is closed is not said there: it counts as open."""
     open_time_ns = stamp_ns(row.interval_begin)
     if open_time_ns is None:

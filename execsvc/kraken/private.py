@@ -28,7 +28,6 @@ from execsvc.kraken.endpoints import (
     CANCEL_ORDER,
     QUERY_ORDERS,
     RECONCILE,
-    WEBSOCKETS_TOKEN,
 )
 from execsvc.kraken.lane import Lane
 from execsvc.kraken.massacts import MassActs
@@ -41,6 +40,7 @@ from execsvc.kraken.pulse import SILENT_AFTER_S, Pulse
 from execsvc.kraken.rates import Counting, KrakenRates
 from execsvc.kraken.rest import READ_PATIENCE_S, TRADE_PATIENCE_S, Patience, SignedRest, key_used_elsewhere
 from execsvc.kraken.signing import Hidden, Signer
+from execsvc.kraken.sockettoken import SocketToken
 from execsvc.kraken.stream import Session, Stream
 from execsvc.kraken.sweep import Sweeper
 from execsvc.ports import (
@@ -68,8 +68,6 @@ CLOCK_TIMEOUT_S = 1.0
 STARTING_OUT = Counting()  # the lowest tier: of an account of which nothing is said
 NONCE_REST_S = 30.0  # the key is not used at all after fresh nonces were refused, or Kraken would lock it out
 CLOCK_STEP_NS = 250_000_000  # our wall clock moved this much against the monotonic one: it was set
-TOKEN_TIMEOUT_S = 10.0
-TOKEN_LIFE_S = 600.0  # of 900 (kraken.md 5.1)
 QUERY_IDS_MAX = 50
 
 
@@ -120,7 +118,6 @@ class KrakenPrivate:
             telemetry=telemetry,
         )
         self._merged = Merged(clock, tasks)
-        self._token: tuple[str, float] | None = None  # seconds: until when it is used for new links
         self._nonces = Nonces(
             fingerprint=signer.fingerprint, blocks=nonces, clock=clock, tasks=tasks, venue_time=venue_time
         )
@@ -139,6 +136,7 @@ class KrakenPrivate:
             rates=self._rates,
             patience=Patience(trade_patience_s, read_patience_s),
         )
+        self._token = SocketToken(self._rest, clock, self._know_clock)
         self.asking = Asking(self._rest)
         self.statements = AccountReads(
             rest=self._rest,
@@ -381,7 +379,7 @@ class KrakenPrivate:
 
     async def _open_session(self) -> Session[PrivateEvent]:
         self._rates.link(None)
-        token = await self._socket_token()
+        token = await self._token.take()
         pulse = Pulse(self._venue_time, silent_after_s=self._silent_after_s)
         return PrivateSession(
             token=token,
@@ -389,19 +387,5 @@ class KrakenPrivate:
             names=self._names,
             pulse=pulse,
             counts=self._rates,
-            used=self._forget_token,
+            used=self._token.used,
         )
-
-    async def _socket_token(self) -> str:
-        """Each costs a point; one that was never used stays good, so links that break before that share it."""
-        now = self._clock.monotonic()
-        if self._token is not None and now < self._token[1]:
-            return self._token[0]
-        by = now + TOKEN_TIMEOUT_S
-        await self._know_clock(by)
-        token = decode.socket_token(await self._rest.call(WEBSOCKETS_TOKEN, {}, by))
-        self._token = (token, now + TOKEN_LIFE_S)
-        return token
-
-    def _forget_token(self) -> None:
-        self._token = None

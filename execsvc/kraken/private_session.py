@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from execsvc.domain.market import Beat, LinkUp, ModeSeen
-from execsvc.kraken import balances, wire
+from execsvc.kraken import balances, frames, wire
 from execsvc.kraken.executions import Counts, ExecutionRows
 from execsvc.kraken.feed import MODES
 from execsvc.kraken.figures import positive
@@ -28,9 +28,9 @@ _ASKED = {EXECUTIONS: 1, BALANCES: 2}  # req_id of each subscription: a refusal 
 _SNAPSHOT = "snapshot"
 _OF_THE_TOKEN = ("ESession:", "EAPI:Invalid token")  # kraken.md 4: a new token helps, and no other question of this one
 
-_frame = wire.decoder(wire.Frame)
-_ack = wire.decoder(wire.AckResult)
-_statuses = wire.decoder(list[wire.StatusData])
+_frame = wire.decoder(frames.Frame)
+_ack = wire.decoder(frames.AckResult)
+_statuses = wire.decoder(list[frames.StatusData])
 
 
 class PrivateSession:
@@ -106,18 +106,18 @@ class PrivateSession:
         events = self._orders(frame, wall_ns) if frame.channel == EXECUTIONS else self._funds(frame, wall_ns)
         return events or [Beat(wall_ns)]
 
-    def _orders(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+    def _orders(self, frame: frames.Frame, wall_ns: int) -> list[PrivateEvent]:
         if frame.type == _SNAPSHOT and not self._pictured:
             self._pictured = True
             return [*self._up(wall_ns), *self._executions.snapshot(frame.data, wall_ns)]
         return [*self._executions.update(frame.data, wall_ns)]
 
-    def _funds(self, frame: wire.Frame, wall_ns: int) -> list[PrivateEvent]:
+    def _funds(self, frame: frames.Frame, wall_ns: int) -> list[PrivateEvent]:
         if frame.type == _SNAPSHOT:
             return [*self._up(wall_ns), balances.snapshot(frame.data, self._names, wall_ns)]
         return [*balances.update(frame.data, self._names, wall_ns)]
 
-    def _in_sequence(self, frame: wire.Frame) -> bool:
+    def _in_sequence(self, frame: frames.Frame) -> bool:
         last = self._sequences.get(frame.channel)
         if last is not None and frame.sequence != last + 1:
             self.ended = f"{frame.channel} jumped from sequence {last} to {frame.sequence}"
@@ -130,9 +130,9 @@ class PrivateSession:
         params: dict[str, Any] = {"channel": channel, "token": self._token, **wishes}
         return msgspec.json.encode({"method": "subscribe", "params": params, "req_id": _ASKED[channel]}).decode()
 
-    def _answered(self, frame: wire.Frame, now: float, wall_ns: int) -> list[PrivateEvent]:
+    def _answered(self, frame: frames.Frame, now: float, wall_ns: int) -> list[PrivateEvent]:
         self._used()
-        result = _ack(frame.result) if bytes(frame.result) else wire.AckResult()
+        result = _ack(frame.result) if bytes(frame.result) else frames.AckResult()
         if frame.req_id == _ASKED[BALANCES] or result.channel == BALANCES:
             return [Beat(wall_ns)] if frame.success else [Beat(wall_ns), self._refused(frame.error, now)]
         if not frame.success:

@@ -4,7 +4,7 @@ Kraken beats about once a second after the first subscription, and closes connec
 a ping after two quiet seconds keeps both true before any subscription too.
 """
 
-from execsvc.kraken import wire
+from execsvc.kraken import frames
 from execsvc.kraken.figures import stamp_ns
 from execsvc.kraken.venuetime import VenueTime
 
@@ -30,7 +30,7 @@ class Pulse:
         self._heard_at = now
         self._pinged_at = now - PING_EVERY_S  # the first ping goes out at once: its pong tells Kraken's time
 
-    def heard(self, frame: wire.Frame, now: float, wall_ns: int) -> None:
+    def heard(self, frame: frames.Frame, now: float, wall_ns: int) -> None:
         """A frame of any kind came."""
         self._heard_at = now
         if frame.method == "pong" and frame.req_id == self._ping_id:

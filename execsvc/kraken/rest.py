@@ -5,7 +5,7 @@ attempt, whose outcome is a value. Nothing of our trace is sent to Kraken.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from msgspec import Raw
@@ -54,7 +54,7 @@ class Overdue:
 class _Signed:
     nonce: int
     body: bytes
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)  # the signature
 
 
 @dataclass(frozen=True)

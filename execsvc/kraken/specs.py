@@ -23,7 +23,7 @@ from execsvc.domain.spec import (
     TimeInForce,
     TriggerReference,
 )
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.kraken.figures import figure, positive, stamp_ns, unix_ns
 from execsvc.kraken.names import Names
 
@@ -107,7 +107,7 @@ def _of_row(row: wire.OrderRow, names: Names) -> OrderSpec:
     )
 
 
-def of_execution(row: wire.ExecutionData, names: Names) -> OrderSpec | None:
+def of_execution(row: frames.ExecutionData, names: Names) -> OrderSpec | None:
     """The wish behind an order of the stream, all its deltas put together."""
     try:
         return _of_execution(row, names)
@@ -115,11 +115,11 @@ def of_execution(row: wire.ExecutionData, names: Names) -> OrderSpec | None:
         return None
 
 
-def _of_execution(row: wire.ExecutionData, names: Names) -> OrderSpec:
+def _of_execution(row: frames.ExecutionData, names: Names) -> OrderSpec:
     side = SIDES.get(row.side)
     if side is None or not row.symbol or row.margin:
         raise _Foreign
-    trigger = row.triggers or wire.TriggersData()
+    trigger = row.triggers or frames.TriggersData()
     limit = _typed(row.limit_price, row.limit_price_type)
     fires = _typed(trigger.price, trigger.price_type)
     order_type, prices = _parts(row.order_type, limit if fires is None else fires, None if fires is None else limit)
@@ -232,7 +232,7 @@ def _close_of(text: str) -> ConditionalClose | None:
     return ConditionalClose(order_type, **prices)
 
 
-def _contingent(told: wire.ContingentData) -> ConditionalClose:
+def _contingent(told: frames.ContingentData) -> ConditionalClose:
     limit = _typed(told.limit_price, told.limit_price_type)
     fires = _typed(told.trigger_price, told.trigger_price_type)
     order_type, prices = _parts(told.order_type, limit if fires is None else fires, None if fires is None else limit)

@@ -10,7 +10,9 @@ from typing import Protocol
 from execsvc.domain.account import Fill
 from execsvc.domain.amend import Amend
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.intent import Intent
+from execsvc.domain.modes import ModeEntry
+from execsvc.domain.order import Order, OrderEvent, Status
 from execsvc.domain.story import Step
 from execsvc.ports.amends import AmendJournal
 
@@ -33,13 +35,15 @@ class Known:
 class JournalEntry:
     """One published fact, in journal order: an order's new state, or a fill (the order that includes it follows).
 
-    amend: an amend's new state; the order that it changed follows. No subscriber of orders is shown one.
+    amend: an amend's new state; the order that it changed follows. No subscriber of orders is shown one. mode: a trading mode
+    that was set or lifted.
     """
 
     sequence: int
     order: Order | None = None
     fill: Fill | None = None
     amend: Amend | None = None
+    mode: ModeEntry | None = None
 
 
 @dataclass(frozen=True)
@@ -140,6 +144,21 @@ class Facts(Protocol):
         ...
 
 
+class ModeBook(Protocol):
+    """The trading modes of each account, durable, each change an entry of the account's journal and so of its audit chain."""
+
+    async def set_mode(self, account: str, entry: ModeEntry, now_ns: int) -> None:
+        """Commits the entry in place of the one of its scope; NORMAL removes that. It names this account or is everything.
+
+        NORMAL for everything removes such an entry from every account, also from one that is not served any more.
+        """
+        ...
+
+    async def modes(self, account: str) -> tuple[ModeEntry, ...]:
+        """The entries in force, by scope: the account's own, and any for everything, whichever account it was set with."""
+        ...
+
+
 class Housekeeping(Protocol):
     """What keeps a store from growing for ever, and an owner from writing after it was superseded."""
 
@@ -169,7 +188,7 @@ class NonceBlocks(Protocol):
         ...
 
 
-class Store(Journal, Facts, Housekeeping, NonceBlocks, Protocol):
+class Store(Journal, Facts, ModeBook, Housekeeping, NonceBlocks, Protocol):
     """One opened store, exclusively ours until closed."""
 
     @property

@@ -1,7 +1,6 @@
 """AccountService: convert in, ask, convert out.
 
-The gate has already resolved the account of the request; there is one in this build, so one AccountReads and one
-AccountLimits.
+One servicer an account: the gate has already resolved which one a request means, and services.py hands it over.
 """
 
 from collections.abc import AsyncGenerator
@@ -28,7 +27,7 @@ _MARK = (str, int, str)
 
 
 class AccountService:
-    """Every built method, by its name in snake case."""
+    """Every built method, by its name in snake case, for one account."""
 
     def __init__(self, reads: AccountReads, limits_of: AccountLimits, pumps: Pumps) -> None:
         self._reads = reads
@@ -107,7 +106,7 @@ class AccountService:
 
     async def get_limits(self, call: Call, request: wire.GetLimitsRequest) -> wire.GetLimitsResponse:
         """The counters as they are counted here: Kraken is not asked."""
-        report = self._limits.tell(tuple(request.symbols), tuple(map(limits.question_of, request.queries)))
+        report = self._limits.tell(tuple(request.symbols), tuple(map(limits.question_of, request.queries)), call.who)
         return limits.response(call.account, report)
 
 

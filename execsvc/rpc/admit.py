@@ -19,6 +19,7 @@ from execsvc.rpc.call import Call, Incoming
 from execsvc.rpc.callers import Callers
 from execsvc.rpc.drain import SHUTTING_DOWN, Drain
 from execsvc.rpc.permits import PERMITS, Effect, Permit
+from execsvc.rpc.quotas import Quotas, Room
 from execsvc.rpc.validate import check
 
 Read = Callable[[], Message]
@@ -34,7 +35,8 @@ class Knock:
     """A call as a door heard it.
 
     `method` is package.Service/Method, `read` gives the request or raises DecodeError or ValueError; left_s: seconds
-    until the caller gives up, None where it named no deadline; `requests`: what follows the first, on a bidirectional one.
+    until the caller gives up, None where it named no deadline; `requests`: what follows the first, on a bidirectional one;
+    `names`: those of the caller's verified certificate.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Knock:
     peer: str
     left_s: float | None = None
     requests: AsyncIterator[bytes] | None = field(default=None, repr=False)
+    names: tuple[str, ...] = ()
 
 
 @dataclass
@@ -52,12 +55,13 @@ class Visit:
     method: str
     request_id: str
     arrived: float
+    knock: Knock = field(repr=False)
     span: Span = INVALID_SPAN
     permit: Permit | None = None
     caller: str = ""
     call: Call | None = None
     request: Message | None = None
-    entered: bool = False
+    room: Room | None = None
 
 
 class Admission:
@@ -68,23 +72,31 @@ class Admission:
         self._drain = drain
         self._clock = clock
         self._entropy = entropy
+        self._quotas = Quotas()
+
+    def __repr__(self) -> str:
+        return f"<Admission {self._quotas!r}>"
 
     def visit(self, knock: Knock) -> Visit:
         """The call's identity: the caller's own request id where it is safe to repeat, else a new one."""
         given = knock.meta.get("x-request-id", "")
         request_id = given if _REQUEST_ID.fullmatch(given) else self._entropy.token(16).hex()
-        return Visit(knock.method, request_id, self._clock.monotonic())
+        return Visit(knock.method, request_id, self._clock.monotonic(), knock)
 
     def admit(self, visit: Visit, knock: Knock) -> tuple[Call, Message]:
-        """The call and its request, both also noted in `visit`. Raises what the contract says of each check."""
+        """The call and its request, both also noted in `visit`. Raises what the contract says of each check.
+
+        However it ends, `leave` gives back what the visit took.
+        """
         permit = visit.permit = _permit(knock.method)
-        who = self._callers.recognise(knock.meta, knock.peer)
+        who = self._callers.recognise(knock.meta, knock.peer, knock.names)
         visit.caller = who.name
         _permitted(permit, who)
         if not permit.built:
             raise refuse(
                 Reason.NOT_IMPLEMENTED, f"{permit.short} is not in this build; nothing was done", method=permit.short
             )
+        visit.room = self._quotas.enter(permit, who.name)
         _enough_time(permit, knock.left_s)
         if permit.effect is Effect.STREAM and self._drain.refusing:
             raise error_of(SHUTTING_DOWN)
@@ -95,6 +107,12 @@ class Admission:
         visit.request = request
         visit.call = self._call(visit, permit, who, account, knock)
         return visit.call, request
+
+    def leave(self, visit: Visit) -> None:
+        """The call has ended."""
+        if visit.room is not None:
+            self._quotas.leave(visit.room, visit.caller)
+            visit.room = None
 
     def _call(self, visit: Visit, permit: Permit, who: Caller, account: str, knock: Knock) -> Call:
         left_s = knock.left_s
@@ -112,9 +130,35 @@ class Admission:
             by=by,
             answer_by=by - margin_s,
             stream_id=self._entropy.token(8).hex() if streams else "",
-            incoming=None if knock.requests is None else Incoming(knock.requests, _unnamed(knock.meta), knock.peer),
+            incoming=None if knock.requests is None else _incoming(knock, knock.requests),
             span=visit.span,
         )
+
+
+def still_admitted(callers: Callers, visit: Visit, call: Call) -> Caller:
+    """Who an open stream's caller is by now. Raises as at its opening, and PERMISSION_MISSING where it lost any right."""
+    knock = visit.knock
+    who = callers.recognise(knock.meta, knock.peer, knock.names)
+    if who.name != call.who.name:
+        raise refuse(Reason.TOKEN_INVALID, f"what this stream was opened with is not {call.who.name!r} any more")
+    _permitted(call.permit, who)
+    if call.account and call.account not in who.accounts:
+        raise _not_granted(call.account, who)
+    _permitted_there(call.permit, who, call.account)
+    lost = call.who.lost_to(who, call.account)
+    if lost:
+        words = ", ".join(sorted(each.value for each in lost))
+        raise refuse(
+            Reason.PERMISSION_MISSING,
+            f"the permission {words} was taken from {who.name!r}; open the stream again with what is left",
+            permission=words,
+            method=call.permit.short,
+        )
+    return who
+
+
+def _incoming(knock: Knock, requests: AsyncIterator[bytes]) -> Incoming:
+    return Incoming(requests, _unnamed(knock.meta), knock.peer, knock.names)
 
 
 def _unnamed(meta: Mapping[str, str]) -> Mapping[str, str]:
@@ -138,6 +182,10 @@ def _permitted_there(permit: Permit, who: Caller, account: str) -> None:
     """The same on the account that is meant; a request that names none was judged already."""
     if account and permit.permissions and not any(who.may(each, account) for each in permit.permissions):
         raise _missing(permit, f" on account {account!r}")
+
+
+def _not_granted(account: str, who: Caller) -> ExecsvcError:
+    return refuse(Reason.ACCOUNT_NOT_GRANTED, f"account {account[:64]!r} is not granted to {who.name!r}")
 
 
 def _missing(permit: Permit, where: str) -> ExecsvcError:
@@ -174,7 +222,7 @@ def _account(request: Message, who: Caller) -> str:
         return ""
     named: str = request.account  # type: ignore[attr-defined]  # the descriptor says it is there
     if named and named not in who.accounts:
-        raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"account {named[:64]!r} is not granted to {who.name!r}")
+        raise _not_granted(named, who)
     if not who.accounts:
         raise refuse(Reason.ACCOUNT_NOT_GRANTED, f"no account is granted to {who.name!r}")
     if not named and not who.default:

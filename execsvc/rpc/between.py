@@ -112,6 +112,14 @@ def _amend(request: Any) -> Found:
         yield "post_only", "only beside limit_price: it guards the new price"
 
 
+def _scope(scope: Any) -> Found:
+    named = [name for name in ("account", "caller", "symbol") if getattr(scope, name)]
+    if scope.everything and named:
+        yield "everything", f"stands alone: leave {' and '.join(named)} out, or name only them"
+    if not scope.everything and not named:
+        yield "account", "required: an account, a caller, a symbol, or everything"
+
+
 _RULES: dict[str, Callable[[Any], Found]] = {
     "PlaceOrdersRequest": _batch,
     "SetDeadMansSwitchRequest": _switch,
@@ -125,4 +133,5 @@ _RULES: dict[str, Callable[[Any], Found]] = {
     "ConditionalClose": _close,
     "TrailingStopOrder": _trailing,
     "CapacityQuery": _capacity,
+    "TradingScope": _scope,
 }

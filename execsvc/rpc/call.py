@@ -3,7 +3,7 @@
 Everything here is decided before the servicer runs, so that a servicer asks nothing of metadata or deadlines.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 
 from opentelemetry.trace import INVALID_SPAN, Span
@@ -21,6 +21,23 @@ class Incoming:
     requests: AsyncIterator[bytes] = field(repr=False)
     meta: Mapping[str, str] = field(repr=False)
     peer: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How a stream fares: messages that wait for its reader, messages sent, updates folded away."""
+
+    queue_depth: int = 0
+    sent: int = 0
+    conflated: int = 0
+
+
+@dataclass
+class Tally:
+    """Where whoever runs a stream leaves word of how it fares; read only when somebody asks."""
+
+    look: Callable[[], Flow] = Flow
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,7 @@ class Call:
     stream_id: str = ""
     incoming: Incoming | None = None
     span: Span = field(default=INVALID_SPAN, repr=False, compare=False)
+    tally: Tally = field(default_factory=Tally, repr=False, compare=False)
 
     @property
     def guard_by(self) -> float:

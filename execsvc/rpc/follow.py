@@ -1,4 +1,4 @@
-"""The order journal as a stream's source: a snapshot in parts, then every change and fill, each with its resume token.
+"""The order journal as a stream's source: a snapshot in parts, then every change, fill and mode, with its resume token.
 
 The reader's place in the journal is the token, so nothing is queued here; who falls too far behind is told to come back with
 it. What the journal holds and who may read it is app/orders.py's affair.
@@ -18,6 +18,7 @@ from execsvc.domain.market import FeedState
 from execsvc.domain.order import Order
 from execsvc.ports import JournalEntry
 from execsvc.rpc.convert import account as convert_account
+from execsvc.rpc.convert import modes as convert_modes
 from execsvc.rpc.convert import orders as convert
 from execsvc.rpc.streams import Part
 from execsvc.rpc.tokens import resume_token
@@ -91,8 +92,9 @@ class OrderSource:
         return self._move is not None
 
     def heartbeat(self) -> common.Heartbeat:
-        """With the followed pairs while the private feed is not LIVE."""
-        return common.Heartbeat(not_live_symbols=() if self.state is FeedState.LIVE else self.symbols)
+        """With what waits in the journal, and the followed pairs while the private feed is not LIVE."""
+        silent = () if self.state is FeedState.LIVE else self.symbols
+        return common.Heartbeat(queue_depth=self.reader.behind, not_live_symbols=silent)
 
     def stamp(self) -> Mapping[str, Any]:
         """The place after the message."""
@@ -107,4 +109,6 @@ def _event(entry: JournalEntry) -> Mapping[str, Any]:
         return {"fill": convert_account.fill(entry.fill)}
     if entry.order is not None:
         return {"order": convert.order(entry.order)}
-    raise AssertionError(f"journal entry {entry.sequence} holds neither an order nor a fill")
+    if entry.mode is not None:
+        return {"trading_mode": convert_modes.entry(entry.mode)}
+    raise AssertionError(f"journal entry {entry.sequence} holds nothing that is shown")

@@ -5,7 +5,7 @@ in the service where any error becomes a status: what is no ExecsvcError is our 
 the caller without a word of it.
 """
 
-from collections import Counter
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -19,11 +19,11 @@ from execsvc.domain.errors import ExecsvcError, Fault, Reason, refuse
 from execsvc.ports import Clock
 from execsvc.rpc.admit import Admission, Knock, Visit
 from execsvc.rpc.call import Call
-from execsvc.rpc.permits import PACKAGE, Effect
+from execsvc.rpc.openstreams import OpenStream, OpenStreams
+from execsvc.rpc.permits import Effect
 from execsvc.rpc.status import Verdict, verdict
 from execsvc.telemetry import Telemetry, tell
 
-MAX_STREAMS = 1024
 OK, CANCELLED = 0, 1
 REPEAT_MS = 200  # the wait where an error itself names none
 ATTEMPT_S = 0.5  # the least time another attempt of a read or cancel is worth
@@ -33,6 +33,7 @@ _TRACE_MAX = 512
 
 Unary = Callable[[Call, Any], Awaitable[Message]]
 Streamed = Callable[[Call, Any], AsyncGenerator[Message, None]]
+Begun = tuple[OpenStream, Message, AsyncGenerator[Message, None]]
 Rescue = Callable[[Call, Any], Awaitable[Message]]
 Report = Callable[[str, BaseException, Mapping[str, str]], None]
 """Tells the operator of an error nobody expected: event name, the error, listed facts."""
@@ -68,6 +69,7 @@ class Gate:
         *,
         handlers: Handlers,
         admission: Admission,
+        streams: OpenStreams,
         about: About,
         clock: Clock,
         telemetry: Telemetry,
@@ -75,14 +77,14 @@ class Gate:
     ) -> None:
         self._handlers = handlers
         self._admission = admission
+        self._streams = streams
         self._about = about
         self._clock = clock
         self._telemetry = telemetry
         self._report = report
-        self._streams: Counter[str] = Counter()
 
     def __repr__(self) -> str:
-        return f"<Gate {len(self._handlers.unary)} calls, {self._streams.total()} streams open>"
+        return f"<Gate {len(self._handlers.unary)} calls, {len(self._streams)} streams open>"
 
     async def unary(self, knock: Knock) -> Answer:
         """One request, one answer. A caller that hangs up cancels this, never what the servicer started for good."""
@@ -94,6 +96,7 @@ class Gate:
             except Exception as error:  # noqa: BLE001 - the gate is where any error becomes a status
                 answer = await self._failed(visit, error)
             finally:
+                self._admission.leave(visit)
                 self._tell(visit, answer)
                 self._measure(visit, answer)
         return answer
@@ -106,19 +109,22 @@ class Gate:
         visit = self._admission.visit(knock)
         end: Answer | None = None
         try:
-            opened = await self._open(visit, knock)
-            if isinstance(opened, Answer):
-                end = opened
+            begun = await self._open(visit, knock)
+            if isinstance(begun, Answer):
+                end = begun
             else:
-                first, messages = opened
-                async with aclosing(messages):
-                    yield first
-                    while not isinstance(step := await self._step(visit, messages), Answer):
-                        yield step
-                end = step
+                opened, first, messages = begun
+                try:
+                    async with aclosing(messages):
+                        yield first
+                        while not isinstance(step := await self._step(opened, messages), Answer):
+                            yield step
+                    end = step
+                finally:
+                    self._streams.leave(opened)
             yield end
         finally:
-            self._leave(visit)
+            self._admission.leave(visit)
             self._measure(visit, end)
 
     # ---- running ------------------------------------------------------------------------------------------------
@@ -139,43 +145,47 @@ class Gate:
                 f"{call.permit.short} was not answered within {call.by - call.arrived:.1f} s; ask again with more time",
             ) from None
 
-    async def _open(self, visit: Visit, knock: Knock) -> Answer | tuple[Message, AsyncGenerator[Message, None]]:
+    async def _open(self, visit: Visit, knock: Knock) -> Answer | Begun:
+        """A stream that began is looked after until whoever has it says that it left."""
         answer: Answer | None = None
+        opened: OpenStream | None = None
+        begun: Begun | None = None
         with self._telemetry.server_span(knock.method, _carrier(knock.meta)) as visit.span:
             try:
                 call, request = self._admission.admit(visit, knock)
-                self._enter(visit)
+                opened = self._streams.enter(visit, call)
                 messages = self._handlers.streams[knock.method](call, request)
                 first = await anext(messages)
+                begun = opened, first, messages
                 answer = self._answer(visit)
             except Exception as error:  # noqa: BLE001 - the gate is where any error becomes a status
                 answer = await self._failed(visit, error)
                 return answer
             finally:
+                if opened is not None and begun is None:
+                    self._streams.leave(opened)
                 self._tell(visit, answer)
-        return first, messages
+        return begun
 
-    async def _step(self, visit: Visit, messages: AsyncGenerator[Message, None]) -> Message | Answer:
+    async def _step(self, opened: OpenStream, messages: AsyncGenerator[Message, None]) -> Message | Answer:
+        """The next message, or how the stream ended: by itself, or because its caller may not have it any more."""
+        visit = opened.visit
+        if opened.end is not None:
+            return await self._failed(visit, opened.end)
+        cancelled_before = opened.task.cancelling()
+        opened.waiting = True
         try:
             return await anext(messages)
+        except asyncio.CancelledError:
+            if opened.end is not None and opened.was_struck(cancelled_before):
+                return await self._failed(visit, opened.end)
+            raise
         except StopAsyncIteration:
             return self._answer(visit)
         except Exception as error:  # noqa: BLE001 - the gate is where any error becomes a status
             return await self._failed(visit, error)
-
-    def _enter(self, visit: Visit) -> None:
-        if self._streams[visit.caller] >= MAX_STREAMS:
-            raise refuse(
-                Reason.TOO_MANY_STREAMS, f"{visit.caller!r} has {MAX_STREAMS} streams open already; close one first"
-            )
-        self._streams[visit.caller] += 1
-        visit.entered = True
-        self._telemetry.subscribers.add(1, {"rpc.method": visit.method.removeprefix(f"{PACKAGE}.")})
-
-    def _leave(self, visit: Visit) -> None:
-        if visit.entered:
-            self._streams[visit.caller] -= 1
-            self._telemetry.subscribers.add(-1, {"rpc.method": visit.method.removeprefix(f"{PACKAGE}.")})
+        finally:
+            opened.waiting = False
 
     # ---- translating --------------------------------------------------------------------------------------------
 

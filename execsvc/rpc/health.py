@@ -4,16 +4,23 @@
 once the account's key has been checked. No token, no permission: it stands outside the gate.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from typing import Any
 
 import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health_pb2
 
-from execsvc.app.overview import Phase
+from execsvc.app.standing import Phase
 from execsvc.domain.errors import Busy
+from execsvc.rpc.bounds import HEALTH_MOST
+from execsvc.rpc.crowd import Crowd, OutOfPatienceError
+from execsvc.rpc.handlers import Context, Requests, first
 from execsvc.rpc.permits import PACKAGE
 from execsvc.rpc.services import Services
 
+SERVICE = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 WATCH_EVERY_S = 0.25
 Serving = health_pb2.HealthCheckResponse
 
@@ -32,44 +39,95 @@ def states(services: Services) -> Mapping[str, bool]:
     }
 
 
-class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # the health package ships no types
+class Health:
     """grpc.health.v1 over `states`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, crowd: Crowd) -> None:
         self._services = services
+        self._crowd = crowd
+        self._open = 0
 
-    async def Check(  # noqa: N802 - the protocol's name
-        self, request: health_pb2.HealthCheckRequest, context: "grpc.aio.ServicerContext[object, object]"
-    ) -> health_pb2.HealthCheckResponse:
+    def __repr__(self) -> str:
+        return f"<Health, {self._open} calls>"
+
+    def handlers(self) -> grpc.GenericRpcHandler:
+        """For the server. Requests are read here, so that one that never comes is not waited for."""
+        made: dict[str, Any] = {
+            "Check": grpc.stream_unary_rpc_method_handler(self._check, None, _serialize),
+            "List": grpc.stream_unary_rpc_method_handler(self._list, None, _serialize),
+            "Watch": grpc.stream_stream_rpc_method_handler(self._watch, None, _serialize),
+        }
+        return grpc.method_handlers_generic_handler(SERVICE, made)
+
+    async def _check(self, _: Requests, context: Context) -> Message:
         """The state now; NOT_FOUND for a service that is not here."""
-        serving = states(self._services).get(request.service)
+        asked = await self._asked(context)
+        serving = states(self._services).get(asked)
         if serving is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service[:64]!r}")
-        return Serving(status=Serving.SERVING if serving else Serving.NOT_SERVING)
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {asked[:64]!r}")
+        answer: Message = Serving(status=Serving.SERVING if serving else Serving.NOT_SERVING)
+        return answer
 
-    async def List(  # noqa: N802 - the protocol's name
-        self, _: health_pb2.HealthListRequest, __: "grpc.aio.ServicerContext[object, object]"
-    ) -> health_pb2.HealthListResponse:
+    async def _list(self, _: Requests, context: Context) -> Message:
         """All states now."""
+        await self._asked(context)
         held = {
             name: Serving(status=Serving.SERVING if serving else Serving.NOT_SERVING)
             for name, serving in states(self._services).items()
         }
-        return health_pb2.HealthListResponse(statuses=held)
+        answer: Message = health_pb2.HealthListResponse(statuses=held)
+        return answer
 
-    async def Watch(  # noqa: N802 - the protocol's name
-        self, request: health_pb2.HealthCheckRequest, context: "grpc.aio.ServicerContext[object, object]"
-    ) -> AsyncGenerator[health_pb2.HealthCheckResponse, None]:
+    async def _watch(self, _: Requests, context: Context) -> None:
         """The state now and whenever it changes, until the server ends."""
+        asked = await self._asked(context)
+        try:
+            async for status in self._changes(asked):
+                await context.write(Serving(status=status))
+        except Busy as end:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, end.fault.message)
+
+    async def _changes(self, asked: str) -> AsyncGenerator[int, None]:
+        """Raises SHUTTING_DOWN."""
         told = None
         while True:
-            serving = states(self._services).get(request.service)
+            serving = states(self._services).get(asked)
             status = {None: Serving.SERVICE_UNKNOWN, True: Serving.SERVING, False: Serving.NOT_SERVING}[serving]
             if status != told:
                 told = status
-                yield Serving(status=status)
-            try:
-                with self._services.drain.interruptible():
-                    await self._services.clock.sleep(WATCH_EVERY_S)
-            except Busy as end:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, end.fault.message)
+                yield status
+            with self._services.drain.interruptible():
+                await self._services.clock.sleep(WATCH_EVERY_S)
+
+    async def _asked(self, context: Context) -> str:
+        """The name of the service that is meant; all kinds of request read alike here, and List's has none."""
+        try:
+            request = await first(self._crowd, context)
+        except OutOfPatienceError:
+            request = None
+        try:
+            asked = None if request is None else health_pb2.HealthCheckRequest.FromString(request)
+        except DecodeError:
+            asked = None
+        if asked is None:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no request came that can be read")
+            raise AssertionError("abort raises")
+        await self._count(context)
+        name: str = asked.service
+        return name
+
+    async def _count(self, context: Context) -> None:
+        """Counts the call until its answer was taken, which is up to whoever asked."""
+        task = asyncio.current_task()
+        if task is None or self._open >= HEALTH_MOST:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._open} others ask or watch; ask again")
+            raise AssertionError("abort raises")
+        self._open += 1
+        task.add_done_callback(self._left)
+
+    def _left(self, _: "asyncio.Task[object]") -> None:
+        self._open -= 1
+
+
+def _serialize(message: Message) -> bytes:
+    return message.SerializeToString()

@@ -14,10 +14,10 @@ from google.protobuf.message import Message
 from execsvc.app.cancels import Unremembered
 from execsvc.app.catalog import Catalog
 from execsvc.app.desk import Desk, Placed
+from execsvc.app.executions import Executions
 from execsvc.app.explain import Explain
 from execsvc.app.hub import Delivery
 from execsvc.app.orders import OrderFeed
-from execsvc.app.overview import Overview
 from execsvc.app.preview import Preview
 from execsvc.app.timing import DEFAULT_ENTRY_DELAY_S, Timing
 from execsvc.domain.caller import Caller, Permission
@@ -41,7 +41,7 @@ _BEYOND_OWN = frozenset({wire.ORDER_SCOPE_ALL_CALLERS, wire.ORDER_SCOPE_ACCOUNT}
 
 
 class OrderService:
-    """Every built method, by its name in snake case."""
+    """Every built method, by its name in snake case, for one account."""
 
     def __init__(
         self,
@@ -51,7 +51,7 @@ class OrderService:
         explain: Explain,
         feed: OrderFeed,
         catalog: Catalog,
-        overview: Overview,
+        executions: Executions,
         lost: Callable[[Caller], AbstractContextManager[None]],
         pumps: Pumps,
     ) -> None:
@@ -60,7 +60,7 @@ class OrderService:
         self._explain = explain
         self._feed = feed
         self._catalog = catalog
-        self._overview = overview
+        self._executions = executions
         self._lost = lost
         self._pumps = pumps
 
@@ -168,12 +168,12 @@ class OrderService:
                 journal_id=self._feed.journal_id,
                 account=self._feed.account,
                 max_buffered=held.max_buffered,
-                private_state=lambda: self._overview.executions.state,
+                private_state=lambda: self._executions.state,
             )
             terms = Terms(heartbeat_s(request), delivery(held))
             pumped = self._pumps.pump(call, wire.SubscribeOrdersResponse, source, terms)
             with guard, ExitStack() as ends:
-                ends.callback(self._overview.executions.on_move(source.moved))
+                ends.callback(self._executions.on_move(source.moved))
                 async with aclosing(pumped) as messages:
                     async for message in messages:
                         yield message

@@ -41,6 +41,11 @@ class Permit:
     places: bool = False
 
     @property
+    def eases(self) -> bool:
+        """Whether it takes risk away: cancels, and what is for `kill`; never starved by anything else."""
+        return bool(self.permissions) and self.permissions <= _EASING
+
+    @property
     def short(self) -> str:
         """Service/Method, as GetServerInfo names it."""
         return self.method.removeprefix(f"{PACKAGE}.")
@@ -53,6 +58,7 @@ _TRADE = frozenset({Permission.TRADE})
 _CANCEL = frozenset({Permission.CANCEL})
 _KILL = frozenset({Permission.KILL})
 _ADMIN = frozenset({Permission.ADMIN})
+_EASING = _CANCEL | _KILL
 _OWN = frozenset({Permission.ACCOUNT, Permission.TRADE})
 _LEAST_S = 0.1
 
@@ -107,8 +113,8 @@ _ROWS = (
     _stream("AccountService/SubscribeBalances", _ACCOUNT),
     _read("AdminService/GetServerInfo", _ANY, 5.0),
     _read("AdminService/GetVenueStatus", _ACCOUNT, 5.0),
-    _change("AdminService/SetTradingMode", _KILL, built=False),
-    _read("AdminService/ListStreams", _ADMIN, 5.0, built=False),
+    _change("AdminService/SetTradingMode", _KILL),
+    _read("AdminService/ListStreams", _ADMIN, 5.0),
 )
 
 PERMITS = MappingProxyType({row.method: row for row in _ROWS})

@@ -73,6 +73,17 @@ def short_text(most: int) -> Rule:
     return Rule(lambda text: f"at most {most} characters" if len(text) > most else None)
 
 
+def remark(most: int) -> Rule:
+    """Words for a person, on one line that does nothing to a terminal."""
+
+    def check(text: str) -> str | None:
+        if len(text) > most or not text.strip() or not text.isprintable():
+            return f"1 to {most} characters on one line, with something to read"
+        return None
+
+    return Rule(check)
+
+
 def decimal(*, above_zero: bool = True, signed: bool = False, below: int | None = None) -> Rule:
     """A decimal of the contract's grammar, in bounds."""
 

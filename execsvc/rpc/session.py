@@ -52,13 +52,19 @@ class _EndedError(Exception):
 
 
 class OrderSessions:
-    """The method itself. `ask` is the gate, told by whoever builds both."""
-
-    ask: Ask
+    """The method itself, for one account; `ask` is the gate."""
 
     def __init__(
-        self, *, sessions: Sessions, pumps: Pumps, clock: Clock, tasks: Tasks, private_state: Callable[[], FeedState]
+        self,
+        *,
+        sessions: Sessions,
+        pumps: Pumps,
+        clock: Clock,
+        tasks: Tasks,
+        private_state: Callable[[], FeedState],
+        ask: Ask,
     ) -> None:
+        self._ask = ask
         self._sessions = sessions
         self._pumps = pumps
         self._clock = clock
@@ -75,7 +81,7 @@ class OrderSessions:
             call,
             incoming,
             line,
-            ask=self.ask,
+            ask=self._ask,
             in_flight=asked.max_in_flight or IN_FLIGHT,
             private_state=self._private_state,
             clock=self._clock,
@@ -258,7 +264,8 @@ class Session:
 
     def _knock(self, kind: str, read: Callable[[], Message], left_s: float) -> Knock:
         method = f"{PACKAGE}.OrderService/{METHODS[kind]}"
-        return Knock(method, read, self._incoming.meta, self._incoming.peer, left_s)
+        incoming = self._incoming
+        return Knock(method, read, incoming.meta, incoming.peer, left_s, names=incoming.names)
 
 
 def _opening(call: Call, request: wire.OrderSessionRequest) -> tuple[Incoming, wire.OpenOrderSession]:

@@ -17,7 +17,7 @@ from execsvc.app.hub import Batch, Gap, Mail, Mailbox
 from execsvc.domain.errors import Busy, FieldViolation, Reason, refuse
 from execsvc.domain.market import FeedState, GapReason, Topic
 from execsvc.ports import Clock
-from execsvc.rpc.call import Call
+from execsvc.rpc.call import Call, Flow
 from execsvc.rpc.convert.streams import Bodies, Written, gap
 from execsvc.rpc.drain import Drain
 from execsvc.rpc.scalars import FEED_STATES, NS, duration, seconds_of, timestamp_or_none
@@ -96,6 +96,7 @@ class Pumps:
         """The whole life of one stream after its request was found good; ends only by raising."""
         source.demand()
         make = _Envelope(call, kind, source, self)
+        call.tally.look = make.flow
         try:
             yield make(Part({"accepted": self._accepted(call, terms)}, source.state))
             beats = _Beats(self.clock.monotonic(), terms.heartbeat_s)
@@ -176,7 +177,7 @@ class _Envelope:
         self._meta: common.StreamMeta = self._head.meta
         self._sent = self._meta.send_time
         self._state: FeedState | None = None
-        self._seq = self._folded = 0
+        self._seq = self._folded = self._measured = 0
 
     def __call__(self, part: Part) -> Written:
         self._seq += 1
@@ -196,7 +197,12 @@ class _Envelope:
         """Adds what was folded to the figure of all streams: with each heartbeat, for it costs a good part of a message."""
         if self._folded:
             self._pumps.telemetry.conflated.add(self._folded, {"rpc.method": self._call.permit.short})
+            self._measured += self._folded
             self._folded = 0
+
+    def flow(self) -> Flow:
+        """How the stream fares."""
+        return Flow(self._source.heartbeat().queue_depth, self._seq, self._measured + self._folded)
 
 
 Render = Callable[[Batch[T]], Sequence[Part]]

@@ -211,6 +211,13 @@ TABLE: dict[str, dict[str, Rule]] = {
     },
     "GetServerInfoRequest": {},
     "GetVenueStatusRequest": {},
+    "ListStreamsRequest": {},
+    "SetTradingModeRequest": {
+        "scope": ANY.needed("which orders: an account, a caller, a pair, or everything"),
+        "mode": rules.choice(limits.TradingMode).needed("such as TRADING_MODE_HALTED; TRADING_MODE_NORMAL lifts it"),
+        "comment": rules.remark(256).needed("why, for whoever finds it so"),
+    },
+    "TradingScope": {"account": rules.NAME, "caller": rules.NAME, "symbol": rules.SYMBOL, "everything": ANY},
 }
 # Oneofs of which one member must be set. OrderSpec.order_type has a reason of its own.
 ONEOFS: dict[str, dict[str, str]] = {

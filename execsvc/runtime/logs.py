@@ -1,8 +1,9 @@
 """Logs: events, not sentences. JSON lines for machines, plain text for a person, one allow-list of fields for both.
 
-A field that is not on the list keeps its name and loses its value, so no secret reaches a log by accident
-(promises.md P9). The standard library's loggers (aiohttp, grpc, asyncio) are bridged in as the event `log`. Where the
-lines go is the caller's choice. Audit is not a log: it is the journal.
+A field that is not on the list keeps its name and loses its value, and so does the text of an error whose kind is not on
+the list of those that quote nothing: no secret reaches a log by accident (promises.md P9). The standard library's loggers
+(aiohttp, grpc, asyncio) are bridged in as the event `log`, a library's that is not listed without its words. Where the lines
+go is the caller's choice. Audit is not a log: it is the journal.
 """
 
 import logging
@@ -25,6 +26,13 @@ FIELDS = frozenset({
     "logger", "message", "settled",
 })  # fmt: skip
 HIDDEN = "[hidden]"
+# Packages whose errors say what is wrong without quoting a request, a header or an answer. An HTTP library's do not qualify.
+TOLD_OF = frozenset(
+    {"execsvc", "execsvc_client", "builtins", "asyncio", "concurrent", "socket", "ssl", "sqlite3", "msgspec", "grpc"}
+)
+# Libraries whose log lines say what happened; another's may quote a setting (OpenTelemetry's reader of headers does).
+HEARD_OF = ("asyncio", "aiohttp", "grpc", "concurrent", "opentelemetry.exporter", "opentelemetry.sdk")
+TEXT_MAX = 2000
 
 _ORDER = ("ts", "level", "event")
 _ENCODER = msgspec.json.Encoder(enc_hook=str)
@@ -92,13 +100,26 @@ def _traced(_logger: Any, _method: str, event: _Event) -> _Event:
     return event
 
 
+def words_of(failure: BaseException) -> str:
+    """What an error says, where its kind may say it, on one line of bounded length."""
+    if type(failure).__module__.partition(".")[0] not in TOLD_OF:
+        return HIDDEN
+    return _first_line(str(failure))
+
+
+def _first_line(text: str) -> str:
+    """The standard library puts the repr of what failed below its sentence: an error of any kind, with all it holds."""
+    line, more, _ = text.partition("\n")
+    return f"{line[:TEXT_MAX]}…" if more or len(line) > TEXT_MAX else line
+
+
 def _failure_in_fields(_logger: Any, _method: str, event: _Event) -> _Event:
     """An exception becomes three fields: what, its type, where; no frame's variables, no raw traceback."""
     told = event.pop("exc_info", None)
     failure = sys.exc_info()[1] if told is True else told[1] if isinstance(told, tuple) else told
     if isinstance(failure, BaseException):
         frames = traceback.extract_tb(failure.__traceback__)
-        event["error"] = str(failure)
+        event["error"] = words_of(failure)
         event["error_type"] = type(failure).__name__
         event["where"] = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames[-8:]]
     return event
@@ -107,7 +128,8 @@ def _failure_in_fields(_logger: Any, _method: str, event: _Event) -> _Event:
 def _bridged(_logger: Any, _method: str, event: _Event) -> _Event:
     """A line of the standard library: its text is a field, so that the event name stays one of a closed list."""
     record: logging.LogRecord = event["_record"]
-    event["message"] = event.get("event", "")
+    heard = any(record.name == name or record.name.startswith(f"{name}.") for name in HEARD_OF)
+    event["message"] = _first_line(str(event.get("event", ""))) if heard else HIDDEN
     event["event"] = "log"
     event["logger"] = record.name
     if record.exc_info:

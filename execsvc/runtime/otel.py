@@ -2,7 +2,8 @@
 
 Without OTEL_EXPORTER_OTLP_ENDPOINT (or its traces variant) no exporter is imported and no span is ever built. With it,
 whether a span is recorded is decided before it exists: orders always, other calls by OTEL_TRACES_SAMPLER_ARG (default 1 %),
-or by the SDK's own samplers when OTEL_TRACES_SAMPLER names one.
+or by the SDK's own samplers when OTEL_TRACES_SAMPLER names one. What leaves has passed the allow-list of telemetry.py once
+more, so that a span of somebody else's making, or an error recorded on one, carries nothing out.
 """
 
 import asyncio
@@ -14,13 +15,14 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import Histogram, MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import Event, ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased, Sampler, SamplingResult, TraceIdRatioBased
-from opentelemetry.trace import Link, SpanKind, TraceState
+from opentelemetry.trace import Link, SpanKind, Status, TraceState
 from opentelemetry.util.types import Attributes
 from prometheus_client import CollectorRegistry, generate_latest
 
-from execsvc.telemetry import Telemetry
+from execsvc.telemetry import ATTRIBUTES, Telemetry
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -58,6 +60,25 @@ class OrdersAlways(Sampler):
         return f"OrdersAlways({self._others.rate})"
 
 
+class ListedOnly(SpanExporter):
+    """Before the exporter: unlisted attributes, the text of recorded errors and the words of a status stay here."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        """As the SDK asks."""
+        return self._exporter.export([_listed(span) for span in spans])
+
+    def shutdown(self) -> None:
+        """As the SDK asks."""
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        """As the SDK asks."""
+        return self._exporter.force_flush(timeout_millis)
+
+
 def build(service_name: str, mode: str, environ: Mapping[str, str]) -> Built:
     """Telemetry, the text of /metrics, and how to flush and stop. Raises ValueError for a setting it cannot follow."""
     resource = Resource.create({"service.name": service_name, "execsvc.mode": mode})
@@ -90,8 +111,38 @@ def _tracers(resource: Resource, environ: Mapping[str, str]) -> trace.TracerProv
     # Without a sampler of ours the SDK reads OTEL_TRACES_SAMPLER itself.
     sampler = None if environ.get("OTEL_TRACES_SAMPLER") else ParentBased(OrdersAlways(_ratio(environ)))
     provider = TracerProvider(sampler=sampler, resource=resource)
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    provider.add_span_processor(BatchSpanProcessor(ListedOnly(OTLPSpanExporter())))
     return provider
+
+
+def _listed(span: ReadableSpan) -> ReadableSpan:
+    """The span itself where all of it may leave, as ours may; else a copy without the rest."""
+    plain = not span.events and not span.links and _reason(span.status.description) == span.status.description
+    if plain and (span.attributes or {}).keys() <= ATTRIBUTES:
+        return span
+    return ReadableSpan(
+        name=span.name,
+        context=span.context,
+        parent=span.parent,
+        resource=span.resource,
+        attributes=_of_list(span.attributes),
+        events=[Event(event.name, _of_list(event.attributes), event.timestamp) for event in span.events],
+        links=[Link(link.context, _of_list(link.attributes)) for link in span.links],
+        kind=span.kind,
+        status=Status(span.status.status_code, _reason(span.status.description)),
+        start_time=span.start_time,
+        end_time=span.end_time,
+        instrumentation_scope=span.instrumentation_scope,
+    )
+
+
+def _of_list(attributes: Attributes) -> Attributes:
+    return {name: value for name, value in (attributes or {}).items() if name in ATTRIBUTES}
+
+
+def _reason(description: str | None) -> str | None:
+    """The gate's are a reason's name; a sentence is somebody else's, perhaps an error's."""
+    return description if description and description.isidentifier() else None
 
 
 def _ratio(environ: Mapping[str, str]) -> float:

@@ -6,7 +6,7 @@ Whoever can rewrite the whole file can rewrite the chain: only a head that was c
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 
@@ -43,19 +43,33 @@ def link(before: Mark, epoch: int, at_ns: int, kind: str, body: str) -> Record:
 
 def verify(before: Mark, records: Iterable[Record], head: Mark) -> tuple[str, ...]:
     """Every flaw from `before` to `head`, in words; empty when the chain is whole. Records come in order, read once."""
-    flaws: list[str] = []
+    return tuple(flaws(before, records, head))
+
+
+def flaws(before: Mark, records: Iterable[Record], head: Mark) -> Iterator[str]:
+    """The same one by one, while the records are read: a journal need not fit into memory, nor need its flaws."""
     at = before
     for record in records:
         if record.sequence != at.sequence + 1:
-            flaws.append(f"entry {at.sequence} is followed by {record.sequence}: entries are missing or misplaced")
+            yield f"entry {at.sequence} is followed by {record.sequence}: entries are missing or misplaced"
         expected = _hash(at.hash, record.sequence, record.epoch, record.at_ns, record.kind, record.body)
         if record.hash != expected:
-            flaws.append(f"entry {record.sequence} was changed, or does not belong after the one before it")
+            yield f"entry {record.sequence} was changed, or does not belong after the one before it"
         at = Mark(record.sequence, record.hash)
     if at != head:
-        flaws.append(f"the journal ends at entry {at.sequence}, its head says {head.sequence}: its end was changed")
-    return tuple(flaws)
+        yield f"the journal ends at entry {at.sequence}, its head says {head.sequence}: its end was changed"
+
+
+def text_in(raw: bytes) -> str:
+    """A text as a file has it, for who checks it: bytes that are no Unicode stay what they are and are hashed as such."""
+    return raw.decode(errors="surrogateescape")
+
+
+def printable(text: str) -> str:
+    """Such a text for people: every byte that is no Unicode as its number."""
+    return text.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _hash(before: bytes, sequence: int, epoch: int, at_ns: int, kind: str, body: str) -> bytes:
-    return hashlib.sha256(before + f"{sequence} {epoch} {at_ns} {kind}\n{body}".encode()).digest()
+    text = f"{sequence} {epoch} {at_ns} {kind}\n{body}"
+    return hashlib.sha256(before + text.encode(errors="surrogateescape")).digest()

@@ -15,12 +15,13 @@ from execsvc.domain.account import Fill
 from execsvc.domain.amend import Amend, AmendEvent, AmendIntent, AmendKey, AmendStatus, Applied
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.intent import Intent
+from execsvc.domain.modes import ModeEntry
 from execsvc.domain.order import (
     LIVE,
     UNRESOLVED,
     Amended,
     Corrected,
-    Intent,
     Order,
     OrderEvent,
     Seen,
@@ -31,6 +32,7 @@ from execsvc.domain.story import Step, step_of
 from execsvc.ports import Fresh, FreshAmend, JournalEntry, Known, KnownAmend
 from execsvc.store import audit, records
 from execsvc.store.amends import AmendShelf
+from execsvc.store.modes import KeptMode
 from execsvc.store.refusals import broken, reused
 from execsvc.store.retention import Attic, Bounds, Drop, drop_of
 from execsvc.store.stories import StoryRow, journaled, kept_of, with_venue_time
@@ -38,6 +40,8 @@ from execsvc.store.stories import StoryRow, journaled, kept_of, with_venue_time
 # What a start resolves and watches; every other state is an end, NEVER_SENT as long as nobody tries again.
 UNSETTLED = UNRESOLVED | LIVE
 NONCE_MAX = 2**64 - 1
+# What an entry of the journal holds.
+Value = Order | Fill | Amend | ModeEntry
 # Bounds of every engine's writer: how much may wait, and how much shares one commit.
 QUEUE_MOST = 4096
 COMMIT_MOST = 256
@@ -123,6 +127,7 @@ class Batch:
         self.stories: dict[OrderKey, StoryRow] = {}
         self.facts: dict[tuple[str, str], str] = {}
         self.amends: dict[AmendKey, tuple[Amend, str]] = {}
+        self.modes: list[KeptMode] = []
 
     def begin(self, intent: Intent, now_ns: int, steps: tuple[Step, ...] = ()) -> Fresh | Known:
         """See ports.Journal.begin."""
@@ -254,6 +259,14 @@ class Batch:
         records.text_of(value)
         self.facts[account, name] = value
 
+    def set_mode(self, account: str, entry: ModeEntry, now_ns: int) -> None:
+        """See ports.ModeBook.set_mode."""
+        if not entry.scope.everything and entry.scope.account != account:
+            raise broken(f"a trading mode for {entry.scope} is not one of account {account}")
+        text = records.text_of(entry)
+        self._append(account, "mode", entry, text, now_ns, None)
+        self.modes.append(KeptMode(account, entry, text))
+
     def forget(self, account: str, bounds: Bounds) -> int:
         """See ports.Housekeeping.forget. Of an account only one piece goes in a commit."""
         if bounds.limit < 1:
@@ -336,9 +349,7 @@ class Batch:
         start = audit.origin(self._identity.journal_id, account)
         return Head(start, start)
 
-    def _append(
-        self, account: str, kind: str, value: Order | Fill | Amend, text: str, now_ns: int, key: OrderKey | None
-    ) -> Entry:
+    def _append(self, account: str, kind: str, value: Value, text: str, now_ns: int, key: OrderKey | None) -> Entry:
         head = self._head(account)
         record = audit.link(head.last, self._identity.epoch, now_ns, kind, text)
         self.heads[account] = Head(head.before, audit.Mark(record.sequence, record.hash))
@@ -349,8 +360,8 @@ class Batch:
         return entry
 
 
-def entry_of(sequence: int, value: Order | Fill | Amend) -> JournalEntry:
-    """The published form of an order's or amend's new state, or of a fill."""
+def entry_of(sequence: int, value: Value) -> JournalEntry:
+    """The published form of an order's or amend's new state, of a fill, or of a trading mode."""
     match value:
         case Order():
             return JournalEntry(sequence, order=value)
@@ -358,6 +369,8 @@ def entry_of(sequence: int, value: Order | Fill | Amend) -> JournalEntry:
             return JournalEntry(sequence, fill=value)
         case Amend():
             return JournalEntry(sequence, amend=value)
+        case ModeEntry():
+            return JournalEntry(sequence, mode=value)
 
 
 def check_resume(sequence: int, head: Head | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from execsvc.store import audit, place
+from execsvc.store import place
 from execsvc.store.batch import Identity
 from execsvc.store.place import StoreRefused
 from execsvc.store.refusals import not_owner, superseded, unavailable
@@ -135,42 +135,6 @@ def migrate(connection: sqlite3.Connection, steps: dict[int, str], path: Path) -
         finally:
             if connection.in_transaction:
                 connection.rollback()
-
-
-def audit_flaws(path: Path) -> dict[str, tuple[str, ...]]:
-    """Checks every account's audit chain, reading only; also while a gateway has the store open. Blocks.
-
-    The result names every account and its flaws, of which a sound one has none. Raises StoreRefused.
-    """
-    with _refusals(path), ExitStack() as undo:
-        connection = connect(path, read_only=True)
-        undo.callback(connection.close)
-        check_ours(connection, path)
-        # One transaction: the heads and the records are of the same commit.
-        connection.execute("BEGIN")
-        (journal_id,) = connection.execute("SELECT journal_id FROM meta").fetchone()
-        heads = {
-            account: (audit.Mark(*head[:2]), audit.Mark(*head[2:]))
-            for account, *head in connection.execute(
-                "SELECT account, before_seq, before_hash, last_seq, last_hash FROM account"
-            )
-        }
-        # Entries of an account whose head was removed count as added to an empty journal.
-        for (account,) in connection.execute("SELECT DISTINCT account FROM order_event"):
-            heads.setdefault(account, (audit.origin(journal_id, account),) * 2)
-        return {account: _flaws(connection, journal_id, account, *heads[account]) for account in sorted(heads)}
-
-
-def _flaws(
-    connection: sqlite3.Connection, journal_id: str, account: str, before: audit.Mark, head: audit.Mark
-) -> tuple[str, ...]:
-    rows = connection.execute(
-        "SELECT seq, epoch, at_ns, kind, body, hash FROM order_event WHERE account = ? ORDER BY seq", (account,)
-    )
-    flaws = audit.verify(before, (audit.Record(*row) for row in rows), head)
-    if before.sequence == 0 and before != audit.origin(journal_id, account):
-        return ("the journal begins as another account's or another store's", *flaws)
-    return flaws
 
 
 def _make_durable(connection: sqlite3.Connection, path: Path) -> None:

@@ -19,6 +19,7 @@ from execsvc.store import audit, records
 from execsvc.store.amends import AmendsKept
 from execsvc.store.batch import Batch, Entry, Head, check_resume
 from execsvc.store.ledger import Ledger
+from execsvc.store.modes import ModesKept
 from execsvc.store.refusals import broken
 from execsvc.store.retention import Drop, OldEntry, OldFill
 
@@ -48,6 +49,7 @@ class Disk:
     nonces: dict[str, int] = field(default_factory=dict)
     facts: dict[tuple[str, str], str] = field(default_factory=dict)
     amends: AmendsKept = field(default_factory=AmendsKept, repr=False)
+    modes: ModesKept = field(default_factory=ModesKept)
     ledgers: dict[str, Ledger] = field(default_factory=lambda: defaultdict(Ledger), repr=False)
 
     @classmethod
@@ -139,6 +141,7 @@ class Disk:
         self.heads.update(batch.heads)
         self.nonces.update(batch.nonces)
         self.amends.write(batch.amends)
+        self.modes.write(batch.modes)
         self._learn(batch.facts)
 
     def story(self, key: OrderKey) -> tuple[Step, ...]:

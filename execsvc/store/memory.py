@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from execsvc.domain.account import Fill
 from execsvc.domain.errors import ExecsvcError
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.intent import Intent
+from execsvc.domain.modes import ModeEntry
+from execsvc.domain.order import Order, OrderEvent, Status
 from execsvc.domain.story import Step
 from execsvc.ports import Fresh, JournalEntry, Known, OrderQuery
 from execsvc.store.amends import AmendBook, AmendRows
@@ -38,8 +40,8 @@ class MemoryStore:
     """A store on a Disk; see ports.Store. Opening another on the same disk supersedes this one.
 
     `crash_at` is called with `begin.before` and `begin.after` (likewise `adopt`, `record`, `record_fill`, `reserve`,
-    `remember`, `forget`) for each write of a commit, before and after it. `commit_s` says how long the next commit takes;
-    without it, one turn of the loop. While `outage` is true every call is refused as when the disk fails.
+    `remember`, `set_mode`, `forget`) for each write of a commit, before and after it. `commit_s` says how long the next
+    commit takes; without it, one turn of the loop. While `outage` is true every call is refused as when the disk fails.
     """
 
     def __init__(
@@ -120,6 +122,10 @@ class MemoryStore:
         """See ports.Facts."""
         await self._ask("remember", lambda batch: batch.remember(account, name, value))
 
+    async def set_mode(self, account: str, entry: ModeEntry, now_ns: int) -> None:
+        """See ports.ModeBook."""
+        await self._ask("set_mode", lambda batch: batch.set_mode(account, entry, now_ns))
+
     async def forget(self, account: str, *, events_before_ns: int, orders_before_ns: int, limit: int) -> int:
         """See ports.Housekeeping; how long the ids of fills stay, says retention.py."""
         bounds = Bounds(events_before_ns, orders_before_ns, limit)
@@ -165,6 +171,11 @@ class MemoryStore:
         """See ports.NonceBlocks."""
         await self._turn()
         return self.disk.high_water(key_fingerprint)
+
+    async def modes(self, account: str) -> tuple[ModeEntry, ...]:
+        """See ports.ModeBook."""
+        await self._turn()
+        return self.disk.modes.of(account)
 
     async def recall(self, account: str, name: str) -> str:
         """See ports.Facts."""

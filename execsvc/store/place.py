@@ -54,16 +54,21 @@ def claim(path: Path) -> Claim:
     """Makes directory (0700) and file (0600) where they are missing, and locks. Raises StoreRefused."""
     try:
         _make(path)
-        kind = network_kind(path.resolve(), _MOUNTS.read_text() if _MOUNTS.exists() else "")
-        if kind is not None:
+        kind = disk_kind(path)
+        if kind.startswith(_NETWORK_KINDS):
             raise StoreRefused(f"{path} is on a network file system ({kind}): put the store on a local disk")
         return Claim(path, _lock(path, path.with_name(f"{path.name}.lock")))
     except OSError as error:
         raise StoreRefused(f"{error.filename or path} cannot be used for the store: {error.strerror}") from error
 
 
-def network_kind(path: Path, mounts: str) -> str | None:
-    """The file system's kind when `path` lies on a network mount. `mounts` is the text of Linux's mountinfo."""
+def disk_kind(path: Path) -> str:
+    """The kind of file system that `path` lies on; empty where the kernel does not tell. Raises OSError."""
+    return kind_in(_MOUNTS.read_text(), path.resolve()) if _MOUNTS.exists() else ""
+
+
+def kind_in(mounts: str, path: Path) -> str:
+    """The same by the text of Linux's mountinfo, for a path without links."""
     best, kind = -1, ""
     for line in mounts.splitlines():
         left, _, right = line.partition(" - ")
@@ -71,7 +76,7 @@ def network_kind(path: Path, mounts: str) -> str | None:
         # Of two mounts on one point the later one is in force.
         if path.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), right.split()[0]
-    return kind if kind.startswith(_NETWORK_KINDS) else None
+    return kind
 
 
 def _file(path: Path) -> tuple[int, int]:

@@ -7,14 +7,14 @@ what is written stands in tables.py.
 import sqlite3
 from collections.abc import Callable
 
-from execsvc.domain.account import Fill
-from execsvc.domain.amend import Amend
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.modes import ModeEntry
 from execsvc.domain.order import Order, Status
 from execsvc.domain.story import Step
 from execsvc.ports import JournalEntry, OrderQuery
 from execsvc.store import audit, records
-from execsvc.store.batch import UNSETTLED, Head, check_resume, entry_of
+from execsvc.store.batch import UNSETTLED, Head, Value, check_resume, entry_of
+from execsvc.store.modes import modes_in
 
 _ORDER = "SELECT body FROM orders WHERE account = ? AND caller = ? AND client_order_id = ?"
 _HEAD = "SELECT before_seq, before_hash, last_seq, last_hash FROM account WHERE account = ?"
@@ -23,10 +23,11 @@ _HIGH_WATER = "SELECT high_water FROM nonce WHERE key_fingerprint = ?"
 STORY_OF = "FROM orders JOIN order_step USING (order_no) WHERE account = ? AND caller = ? AND client_order_id = ?"
 # SQLite's integers are signed 64 bit, a caller's timestamp may lie far outside.
 _NS_MAX = 2**63 - 1
-_READERS: dict[str, Callable[[str], Order | Fill | Amend]] = {
+_READERS: dict[str, Callable[[str], Value]] = {
     "order": records.order_of,
     "fill": records.fill_of,
     "amend": records.amend_of,
+    "mode": records.mode_of,
 }
 
 
@@ -116,6 +117,10 @@ class Queries:
         """See ports.Facts."""
         row = self._sql.execute("SELECT value FROM fact WHERE account = ? AND name = ?", (account, name)).fetchone()
         return "" if row is None else str(row[0])
+
+    def modes(self, account: str) -> tuple[ModeEntry, ...]:
+        """See ports.ModeBook."""
+        return modes_in(self._sql, account)
 
 
 # The index of the unsettled is used only where the question repeats its condition word for word.

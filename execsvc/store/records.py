@@ -15,6 +15,7 @@ from execsvc.domain.account import Fill
 from execsvc.domain.amend import Amend
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.modes import ModeEntry
 from execsvc.domain.order import Order
 from execsvc.domain.story import Step
 
@@ -25,6 +26,7 @@ _ENCODER = msgspec.json.Encoder(order="deterministic", decimal_format="string")
 _ORDER = msgspec.json.Decoder(Order)
 _FILL = msgspec.json.Decoder(Fill)
 _AMEND = msgspec.json.Decoder(Amend)
+_MODE = msgspec.json.Decoder(ModeEntry)
 _STEPS = msgspec.json.Decoder(tuple[Step, ...])
 
 
@@ -54,7 +56,7 @@ def text_of_steps(steps: tuple[Step, ...]) -> str:
     return text_of(tuple([_SHORT_STEP(*_parts_of_step(step)) for step in steps]))
 
 
-def text_of(value: Order | Fill | Amend | tuple[msgspec.Struct, ...] | str) -> str:
+def text_of(value: Order | Fill | Amend | ModeEntry | tuple[msgspec.Struct, ...] | str) -> str:
     """The canonical JSON of a value. Raises Broken for text that is no Unicode (a lone surrogate)."""
     try:
         return _ENCODER.encode(value).decode()
@@ -80,6 +82,11 @@ def fill_of(text: str) -> Fill:
 def amend_of(text: str) -> Amend:
     """The amend that was written as `text`. Raises Broken when it is not one."""
     return _read(_AMEND, text)
+
+
+def mode_of(text: str) -> ModeEntry:
+    """The trading mode that was written as `text`. Raises Broken when it is not one."""
+    return _read(_MODE, text)
 
 
 def steps_of(text: str) -> tuple[Step, ...]:

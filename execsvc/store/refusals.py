@@ -4,7 +4,8 @@ Which error an engine's own failure becomes, its file knows; a rule of the order
 """
 
 from execsvc.domain.errors import Broken, Busy, ExecsvcError, Fault, Reason, refuse
-from execsvc.domain.order import Intent, Order
+from execsvc.domain.intent import Intent
+from execsvc.domain.order import Order
 
 
 def unavailable(why: str, *, retry_after_s: float = 1.0) -> Busy:

@@ -21,7 +21,7 @@ FILL_IDS_LEAST = 1_000
 
 @dataclass(frozen=True)
 class OldEntry:
-    """An entry of the journal; `key` is its order, None for a fill."""
+    """An entry of the journal; `key` is its order, None for a fill, an amend or a trading mode."""
 
     mark: audit.Mark
     at_ns: int

@@ -13,7 +13,9 @@ from typing import Any
 
 from execsvc.domain.account import Fill
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Intent, Order, OrderEvent, Status
+from execsvc.domain.intent import Intent
+from execsvc.domain.modes import ModeEntry
+from execsvc.domain.order import Order, OrderEvent, Status
 from execsvc.domain.story import Step
 from execsvc.ports import Clock, Entropy, Fresh, JournalEntry, Known, OrderQuery
 from execsvc.store.amends import AmendBook, AmendTable
@@ -110,6 +112,10 @@ class SqliteStore:
         """See ports.Facts."""
         await self._writer.bridge.ask(lambda batch: batch.remember(account, name, value))
 
+    async def set_mode(self, account: str, entry: ModeEntry, now_ns: int) -> None:
+        """See ports.ModeBook."""
+        await self._writer.bridge.ask(lambda batch: batch.set_mode(account, entry, now_ns))
+
     async def forget(self, account: str, *, events_before_ns: int, orders_before_ns: int, limit: int) -> int:
         """See ports.Housekeeping; how long the ids of fills stay, says retention.py."""
         bounds = Bounds(events_before_ns, orders_before_ns, limit)
@@ -163,6 +169,11 @@ class SqliteStore:
         """See ports.Facts."""
         value: str = await self._reads.ask(partial(self._queries.recall, account, name))
         return value
+
+    async def modes(self, account: str) -> tuple[ModeEntry, ...]:
+        """See ports.ModeBook."""
+        kept: tuple[ModeEntry, ...] = await self._reads.ask(partial(self._queries.modes, account))
+        return kept
 
     async def confirm(self) -> None:
         """See ports.Housekeeping. Also NOT_OWNER when the file was moved, deleted or replaced."""

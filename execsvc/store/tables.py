@@ -14,6 +14,7 @@ from execsvc.store import audit, records
 from execsvc.store.amends import AmendTable
 from execsvc.store.batch import Batch, Head
 from execsvc.store.database import Database
+from execsvc.store.modes import write_modes
 from execsvc.store.queries import STORY_OF, head_in, high_water_in, order_in
 from execsvc.store.refusals import broken
 from execsvc.store.retention import FILL_IDS_LEAST, Drop, OldEntry, OldFill
@@ -148,6 +149,7 @@ class Tables:
         )
         if batch.amends:
             self._amends.write(batch.amends)
+        write_modes(self._sql, batch.modes)
         if batch.facts:
             self._write_facts(batch)
 

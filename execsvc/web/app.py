@@ -1,18 +1,29 @@
-"""The aiohttp application of the HTTP address: routes, guards around them, and the socket.
+"""The aiohttp application of the HTTP address: routes and the guards around them.
 
 Read only: GET and HEAD, no body. On a loopback address only requests that name it are answered, so that a page in a browser
-cannot reach in through a name of its own (DNS rebinding), and no page of another origin either.
+cannot reach in through a name of its own (DNS rebinding), and no page of another origin either. Elsewhere the figures are for
+callers with `account` or `admin`, and health says no more than a balancer needs.
 """
 
 import errno
-from collections.abc import Awaitable, Callable
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
+from execsvc.domain.caller import Permission
+from execsvc.domain.errors import ExecsvcError, Reason
+from execsvc.ports import Clock, Tasks
+from execsvc.rpc.bearer import HEADER
+from execsvc.rpc.callers import Callers, demand
+from execsvc.web.listen import Listener
 from execsvc.web.probes import Probes
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -28,6 +39,8 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 HELP = "nothing here: /healthz and /metrics are what this address serves; orders go to the gRPC address\n"
+_READERS = (Permission.ACCOUNT, Permission.ADMIN)
+_NAMES_MAX = 32
 
 
 @dataclass(frozen=True)
@@ -37,49 +50,88 @@ class WebDoor:
     host: str
     port: int
     runner: web.AppRunner
+    listener: Listener
+    secure: bool
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
         """Where it answers."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.secure else 'http'}://{self.address}"
 
     async def close(self) -> None:
         """Closes at once: no answer here takes long."""
+        self.listener.close()
         await self.runner.cleanup()
 
 
-async def start(host: str, port: int, probes: Probes) -> WebDoor:
+async def start(
+    host: str,
+    port: int,
+    probes: Probes,
+    *,
+    callers: Callers,
+    clock: Clock,
+    tasks: Tasks,
+    tls: ssl.SSLContext | None = None,
+) -> WebDoor:
     """Opens the door; port 0 picks one. Raises OSError naming an address that is taken."""
+    listener = Listener(tls, clock, tasks)
     runner = web.AppRunner(
-        application(probes, loopback=is_loopback(host)),
+        application(probes, loopback=is_loopback(host), callers=callers, heard=listener.heard),
         access_log=None,
+        logger=_logger(),
         handle_signals=False,
         keepalive_timeout=15.0,
         shutdown_timeout=1.0,
     )
     await runner.setup()
+    if runner.server is None:
+        raise AssertionError("a runner that is set up has its server")
     try:
-        await web.TCPSite(runner, host, port).start()
+        bound = await listener.open(host, port, runner.server)
     except OSError as error:
         await runner.cleanup()
         code = error.errno or errno.EADDRINUSE
         raise OSError(code, f"cannot serve HTTP on {host}:{port}: {error.strerror or error}") from error
-    bound: int = runner.addresses[0][1]
-    return WebDoor(host, bound, runner)
+    return WebDoor(host, bound, runner, listener, secure=tls is not None)
 
 
-def application(probes: Probes, *, loopback: bool) -> web.Application:
-    """The routes and what stands before them."""
-    app = web.Application(middlewares=[_guard(loopback=loopback)], client_max_size=BODY_BYTES)
-    app.router.add_get("/healthz", probes.healthz)
-    app.router.add_get("/metrics", probes.metrics_text)
+def _logger() -> logging.Logger:
+    """What aiohttp says of our own mistakes, but not of requests it cannot read: that would repeat what was sent."""
+    logger = logging.getLogger("execsvc.web")
+    if _ours not in logger.filters:
+        logger.addFilter(_ours)
+    return logger
+
+
+def _ours(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+def application(
+    probes: Probes, *, loopback: bool, callers: Callers, heard: Callable[[web.Request], None]
+) -> web.Application:
+    """The routes and what stands before them; `heard` is told of every request."""
+    app = web.Application(middlewares=[_guard(heard, loopback=loopback)], client_max_size=BODY_BYTES)
+    if loopback:
+        app.router.add_get("/healthz", probes.healthz)
+        app.router.add_get("/metrics", probes.metrics_text)
+    else:
+        app.router.add_get("/healthz", probes.healthz_short)
+        app.router.add_get("/metrics", _for_readers(probes.metrics_text, callers))
     return app
 
 
-def _guard(*, loopback: bool) -> Middleware:
+def _guard(heard: Callable[[web.Request], None], *, loopback: bool) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        heard(request)
         try:
             answer = _refusal(request, loopback=loopback) or await handler(request)
         except web.HTTPMethodNotAllowed as error:
@@ -91,6 +143,47 @@ def _guard(*, loopback: bool) -> Middleware:
         return answer
 
     return guard
+
+
+def _for_readers(handler: Handler, callers: Callers) -> Handler:
+    """For whoever may read an account somewhere, or everything."""
+
+    async def guarded(request: web.Request) -> web.StreamResponse:
+        try:
+            demand(callers, _READERS, _meta(request), _peer(request), _certified(request))
+        except ExecsvcError as error:
+            unknown = error.reason is Reason.TOKEN_INVALID
+            answer = _text(401 if unknown else 403, f"{error.fault.message}\n")
+            if unknown:
+                answer.headers["WWW-Authenticate"] = 'Bearer realm="execsvc"'
+            return answer
+        return await handler(request)
+
+    return guarded
+
+
+def _meta(request: web.Request) -> Mapping[str, str]:
+    """The credentials alone; two of them are none."""
+    sent = request.headers.getall("Authorization", ())
+    return {HEADER: ",".join(sent)} if sent else {}
+
+
+def _peer(request: web.Request) -> str:
+    """As gRPC names peers."""
+    try:
+        version = ip_address((request.remote or "").partition("%")[0]).version
+    except ValueError:
+        return ""
+    return f"ipv{version}:[{request.remote}]:0"
+
+
+def _certified(request: web.Request) -> tuple[str, ...]:
+    """The names of the verified certificate it came with, chosen as for gRPC (rpc/tls.py)."""
+    certificate: Mapping[str, Any] = (request.transport and request.transport.get_extra_info("peercert")) or {}
+    others = certificate.get("subjectAltName", ())
+    told = [value for wanted in ("URI", "DNS") for kind, value in others if kind == wanted]
+    common = [value for part in certificate.get("subject", ()) for kind, value in part if kind == "commonName"]
+    return tuple((told or common)[:_NAMES_MAX])
 
 
 def _refusal(request: web.Request, *, loopback: bool) -> web.Response | None:

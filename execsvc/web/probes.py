@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+_WORDS = {200: "serving", 404: "no such service", 503: "not serving"}
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -30,6 +31,12 @@ class Probes:
         words = {service: "SERVING" if serving else "NOT_SERVING" for service, serving in states.items() if service}
         status = 200 if states[name] else 503
         return _json(status, {"phase": self.phase(), "alive": states.get("", False), "services": words})
+
+    async def healthz_short(self, request: web.Request) -> web.Response:
+        """The same answer in its status alone: what strangers may know of a gateway that is reached from elsewhere."""
+        serving = self.services().get(request.query.get("service", ""))
+        status = {None: 404, True: 200, False: 503}[serving]
+        return web.Response(status=status, text=f"{_WORDS[status]}\n")
 
     async def metrics_text(self, _: web.Request) -> web.Response:
         """Prometheus' text format."""

@@ -2,21 +2,14 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import grpc
 import pytest
 import toolchains
-from grpc_health.v1 import health_pb2, health_pb2_grpc
-
-SERVICE = "execsvc.v1.OrderService"
-START_TIMEOUT_S = 30.0
-STOP_TIMEOUT_S = 15.0
+from serving import STOP_TIMEOUT_S, await_serving, free_port
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +53,14 @@ def follow(request: pytest.FixtureRequest) -> list[str]:
 @pytest.fixture
 def dev_gateway(tmp_path: Path) -> Iterator[str]:
     """Address of `execsvc dev`, serving; ends it by SIGTERM and demands that it drains and exits 0."""
-    target = f"127.0.0.1:{_free_port()}"
+    target = f"127.0.0.1:{free_port()}"
     command = [sys.executable, "-m", "execsvc", "dev", "--listen", target, "--no-demo", "--seed", "42"]
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EXECSVC_", "KRAKEN_"))}
     log = tmp_path / "gateway.log"
     with log.open("w") as sink:
         process = subprocess.Popen(command, cwd=toolchains.ROOT, env=env, stdout=sink, stderr=subprocess.STDOUT)
     try:
-        _await_serving(process, target, log)
+        await_serving(process, target, log)
         yield target
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_TIMEOUT_S) == 0, log.read_text()
@@ -75,28 +68,3 @@ def dev_gateway(tmp_path: Path) -> Iterator[str]:
         if process.poll() is None:
             process.kill()
             process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def _await_serving(process: subprocess.Popen[bytes], target: str, log: Path) -> None:
-    """Wait until orders are taken: private feed up, reconciliation done."""
-    until = time.monotonic() + START_TIMEOUT_S
-    answer: object = "no answer"
-    # Nobody listens yet: ask again at once, where gRPC itself would wait a second and then longer.
-    eager = [("grpc.initial_reconnect_backoff_ms", 100), ("grpc.max_reconnect_backoff_ms", 100)]
-    with grpc.insecure_channel(target, options=eager) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
-        while time.monotonic() < until and process.poll() is None:
-            try:
-                answer = health.Check(health_pb2.HealthCheckRequest(service=SERVICE), timeout=1.0).status
-            except grpc.RpcError as error:
-                answer = error
-            if answer == health_pb2.HealthCheckResponse.SERVING:
-                return
-            time.sleep(0.05)
-    pytest.fail(f"{SERVICE} is not SERVING (exit code {process.poll()}): {answer}\n{log.read_text()}", pytrace=False)

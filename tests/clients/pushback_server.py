@@ -30,7 +30,9 @@ class Watched:
         self.clock = None
         self._callers = LocalCaller("main")
 
-    def recognise(self, meta, peer):
+    revision, problems = 0, ()
+
+    def recognise(self, meta, peer, names=()):
         self.arrivals.append(Arrival(self.clock.monotonic(), meta.get(ATTEMPTS_HEADER, "0")))
         return self._callers.recognise(meta, peer)
 

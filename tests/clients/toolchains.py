@@ -98,13 +98,13 @@ class Run:
         return next(step for step in self.steps if step["step"] == name)
 
 
-async def run(command: list[str], target: str, *arguments: str) -> Run:
-    """Run an example against a gateway, with nothing of ours in its environment but the address."""
+async def run(command: list[str], target: str, *arguments: str, **identity: str) -> Run:
+    """Run an example against a gateway, with nothing of ours in its environment but the address, and whose it is."""
     env = {key: value for key, value in os.environ.items() if not key.startswith(("EXECSVC_", "KRAKEN_"))}
     process = await asyncio.create_subprocess_exec(
         *command,
         *arguments,
-        env=env | {"EXECSVC_TARGET": target},
+        env=env | {"EXECSVC_TARGET": target} | identity,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -8,10 +8,11 @@ import threading
 from contextlib import contextmanager
 
 from execsvc.ports import Store
-from execsvc.store.database import Birth, audit_flaws, open_database
+from execsvc.store.database import Birth, open_database
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
 from execsvc.store.sqlite import SqliteStore, open_sqlite
+from tests.support.chains import flaws_of
 from tests.unit.store.samples import SECRET, Chance, StillClock, intent_of
 
 
@@ -53,7 +54,7 @@ class OnDisk:
         return await self.open()
 
     def flaws(self, account):
-        return audit_flaws(self.path).get(account, ())
+        return flaws_of(self.path).get(account, ())
 
     @contextmanager
     def one_commit(self, store):

@@ -10,7 +10,6 @@ from execsvc.app.catalog import Catalog
 from execsvc.app.fundsreader import FundsMoved, FundsReader, FundsShown
 from execsvc.app.house import Terms, house
 from execsvc.app.hub import Gap
-from execsvc.app.risk import Limits, RiskDesk
 from execsvc.domain.market import FeedState
 from execsvc.paper.options import PaperOptions
 from execsvc.paper.server import PaperServer
@@ -18,6 +17,7 @@ from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
 from execsvc.telemetry import silent
 from tests.support.entropy import SeededEntropy
+from tests.support.risks import risk_desk
 
 SETTLED_S = 8.0
 
@@ -44,9 +44,9 @@ class Account:
         self.house = house(
             account="main",
             venue=venue.private,
-            store=MemoryStore(Disk.blank(SeededEntropy(5))),
+            store=(store := MemoryStore(Disk.blank(SeededEntropy(5)))),
             catalog=(catalog := Catalog(venue.public, venue.clock)),
-            risk=RiskDesk(Limits(None), catalog, None),
+            risk=risk_desk(store, catalog, None, venue.clock),
             clock=venue.clock,
             tasks=venue.tasks,
             telemetry=silent(),

@@ -343,6 +343,7 @@ def as_second_schema(path):
     table = first[start : first.index(";", start) + 1]
     sql = sqlite3.connect(path, isolation_level=None)
     for statement in (
+        "DROP TABLE trading_mode",
         "DROP TABLE amend",
         "ALTER TABLE order_event RENAME TO late",
         table,

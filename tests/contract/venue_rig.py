@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 
 from execsvc.domain.ids import OrderKey, wire_id
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import (
     Side,
 )
-from execsvc.domain.order import Intent, submitted
+from execsvc.domain.order import submitted
 from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.kraken.private import KrakenPrivate
 from execsvc.kraken.public import KrakenPublic

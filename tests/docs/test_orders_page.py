@@ -122,6 +122,7 @@ def in_a_shell(line, environ):
 def test_a_plan_places_nothing(line, served):
     """It says what would be, and the exchange has no order of it."""
     desk, environ = served
+    desk.still()
     before = desk.traces()
     done = in_a_shell(line, environ)
     assert (0, "nothing was placed", before) == (done.returncode, done.stderr.splitlines()[0], desk.traces())

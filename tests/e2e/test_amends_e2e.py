@@ -22,7 +22,7 @@ from execsvc_client import (
     SyncClient,
 )
 
-from tests.support.processes import Process, clean_environ, free_port, paper_exchange, wait_serving
+from tests.support.processes import LIFTED, Process, clean_environ, free_port, paper_exchange, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -48,7 +48,7 @@ class Scene:
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
         store = f"sqlite://{home}/execsvc.db"
         self._environ = clean_environ(
-            home, EXECSVC_LISTEN=self.listen, EXECSVC_HTTP_LISTEN="off", EXECSVC_STORE=store, **venue
+            home, EXECSVC_LISTEN=self.listen, EXECSVC_HTTP_LISTEN="off", EXECSVC_STORE=store, **venue, **LIFTED
         )
         self.start()
 

@@ -6,7 +6,7 @@ import time
 import pytest
 from execsvc_client import StateChanged, SyncClient, TickerUpdate, Unavailable
 
-from tests.support.processes import clean_environ, free_port, paper_exchange, running, wait_serving
+from tests.support.processes import LIFTED, clean_environ, free_port, paper_exchange, running, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -40,7 +40,7 @@ def state(name):
 
 def environ_for(exchange, home, listen):
     venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-    return clean_environ(home, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue)
+    return clean_environ(home, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue, **LIFTED)
 
 
 def test_a_lost_exchange_is_told_and_its_return_is_found(tmp_path):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from execsvc_client import Client, Connected, Disconnected, InDoubt, OrderStatus
 
-from tests.support.processes import Process, clean_environ, free_port, paper_exchange, wait_serving
+from tests.support.processes import LIFTED, Process, clean_environ, free_port, paper_exchange, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -23,7 +23,7 @@ class Gateway:
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
         store = f"sqlite://{home}/execsvc.db"
         self._environ = clean_environ(
-            home, EXECSVC_LISTEN=self.listen, EXECSVC_HTTP_LISTEN="off", EXECSVC_STORE=store, **venue
+            home, EXECSVC_LISTEN=self.listen, EXECSVC_HTTP_LISTEN="off", EXECSVC_STORE=store, **venue, **LIFTED
         )
         self.begin()
 

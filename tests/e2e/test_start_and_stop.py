@@ -6,7 +6,7 @@ import socket
 import pytest
 from execsvc_client import SyncClient
 
-from tests.support.processes import clean_environ, free_port, paper_exchange, running, wait_serving
+from tests.support.processes import LIFTED, clean_environ, free_port, paper_exchange, running, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(90)]
 
@@ -124,7 +124,7 @@ def test_a_signal_ends_the_service_cleanly_and_its_orders_stay(tmp_path, number,
     with paper_exchange(tmp_path) as exchange:
         listen = f"127.0.0.1:{free_port()}"
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        environ = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue)
+        environ = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue, **LIFTED)
         with running(["serve"], environ) as first:
             wait_serving(listen)
             with SyncClient(listen) as client:
@@ -147,7 +147,7 @@ def test_an_order_in_flight_is_finished_before_the_end(tmp_path):
     with paper_exchange(tmp_path) as exchange:
         listen = f"127.0.0.1:{free_port()}"
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        environ = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue)
+        environ = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue, **LIFTED)
         with running(["serve"], environ) as gateway:
             wait_serving(listen)
             exchange.fault(kind="delay", call="AddOrder", times=1, ms=1000, when="after")
@@ -190,7 +190,7 @@ def test_live_refuses_a_paper_exchanges_key(tmp_path):
     """A paper key in live mode is a mix-up, caught before anything is asked."""
     with paper_exchange(tmp_path) as exchange:
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        environ = {"EXECSVC_MODE": "live", "EXECSVC_MAX_ORDER_NOTIONAL": "100", **venue}
+        environ = {"EXECSVC_MODE": "live", "EXECSVC_MAX_ORDER_NOTIONAL": "100", "EXECSVC_TOKENS": "", **venue}
         lines = refused(["serve", "--listen", "127.0.0.1:0", "--http", "off"], tmp_path, **environ)
         assert "paper exchange's key" in lines[-1]
         assert exchange.ask("GET", "/calls")["calls"] == []

@@ -8,7 +8,7 @@ import signal
 import pytest
 from execsvc_client import SyncClient
 
-from tests.support.processes import clean_environ, free_port, paper_exchange, running, wait_serving
+from tests.support.processes import LIFTED, clean_environ, free_port, paper_exchange, running, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(120)]
 
@@ -35,7 +35,7 @@ def test_it_lives_through_a_gateway_and_goes_on_after_its_own_end(tmp_path):
     here = clean_environ(tmp_path, EXECSVC_TARGET=listen)
     with paper_exchange(tmp_path) as exchange:
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        serving = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue)
+        serving = clean_environ(tmp_path, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue, **LIFTED)
         with running(["serve"], serving) as gateway:
             wait_serving(listen)
             with running(["tail"], here) as tail:

@@ -1,39 +1,21 @@
 """One trace per order, from the caller's own span to the call at Kraken, over OTLP to a real collector's door."""
 
-from concurrent.futures import ThreadPoolExecutor
-
 import grpc
 import pytest
 from execsvc_api.v1 import common_pb2, order_pb2, order_service_pb2, order_service_pb2_grpc
-from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
-from tests.support.processes import clean_environ, free_port, paper_exchange, running, wait_serving
+from tests.support.otlp import collecting
+from tests.support.processes import LIFTED, clean_environ, free_port, paper_exchange, running, wait_serving
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(90)]
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
-class Collector(trace_service_pb2_grpc.TraceServiceServicer):
-    def __init__(self):
-        self.spans = []
-
-    def Export(self, request, context):  # noqa: N802 - the protocol's name
-        for resource in request.resource_spans:
-            for scope in resource.scope_spans:
-                self.spans.extend(scope.spans)
-        return trace_service_pb2.ExportTraceServiceResponse()
-
-
 @pytest.fixture
 def collector():
-    server = grpc.server(ThreadPoolExecutor(2))
-    here = Collector()
-    trace_service_pb2_grpc.add_TraceServiceServicer_to_server(here, server)
-    here.port = server.add_insecure_port("127.0.0.1:0")
-    server.start()
-    yield here
-    server.stop(0)
+    with collecting() as here:
+        yield here
 
 
 def place(target):
@@ -60,8 +42,9 @@ def test_an_orders_trace_goes_from_the_callers_span_to_krakens_door(tmp_path, co
             tmp_path,
             EXECSVC_LISTEN=listen,
             EXECSVC_HTTP_LISTEN="off",
-            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.port}",
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint,
             **venue,
+            **LIFTED,
         )
         with running(["serve"], environ) as gateway:
             wait_serving(listen)

@@ -17,8 +17,8 @@ from execsvc_api.v1 import order_service_pb2 as orders_pb
 from execsvc_api.v1 import order_service_pb2_grpc as orders_grpc
 from execsvc_client import ExecsvcError, InDoubt, NotFound, SyncClient
 
-from execsvc.store.database import audit_flaws
 from tests.fault.lives import CHANNEL
+from tests.support.chains import flaws_of
 from tests.support.history import NEGATIVE, PLACED, REUSED, Call, Entered, Heard, History, Told, judge
 
 SYMBOL, RESTING_AT, FILLING_AT = "BTC/USD", "20000.0", "150000.0"
@@ -210,7 +210,7 @@ def findings(exchange, gateway, answers):
         if time.monotonic() > until:
             break
         time.sleep(AGAIN_S)
-    flaws = audit_flaws(gateway.store)
+    flaws = flaws_of(gateway.store)
     broken = [] if flaws and not any(flaws.values()) else [f"P8: the journal's chain is broken: {flaws}"]
     return [*map(str, found), *broken]
 

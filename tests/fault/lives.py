@@ -12,7 +12,7 @@ from pathlib import Path
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from tests.support.processes import Exchange, clean_environ, wait_serving
+from tests.support.processes import LIFTED, Exchange, clean_environ, wait_serving
 
 CHANNEL = [
     # A pool of its own: else the dead connection of another client in this process, in its back-off, would be shared.
@@ -44,7 +44,9 @@ class Gateway:
         self._nursery = nursery
         self._last_words = []
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        self._environ = clean_environ(home, EXECSVC_STORE=f"sqlite://{self.store}", EXECSVC_LISTEN=self.target, **venue)
+        self._environ = clean_environ(
+            home, EXECSVC_STORE=f"sqlite://{self.store}", EXECSVC_LISTEN=self.target, **venue, **LIFTED
+        )
 
     @property
     def life(self):

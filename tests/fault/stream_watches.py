@@ -19,7 +19,7 @@ from execsvc_api.v1 import order_service_pb2 as orders
 from google.protobuf.duration_pb2 import Duration
 
 from tests.fault.lives import wait
-from tests.support.processes import clean_environ, free_port, paper_exchange, running, wait_serving
+from tests.support.processes import LIFTED, clean_environ, free_port, paper_exchange, running, wait_serving
 
 LIVE = common.FEED_STATE_LIVE
 BTC, ETH = "BTC/USD", "ETH/USD"
@@ -142,7 +142,7 @@ def stand_in(home):
     listen = f"127.0.0.1:{free_port()}"
     with paper_exchange(home, "--tier", "unlimited") as exchange:
         venue = {name: value for name, value in exchange.environ.items() if "CONTROL" not in name}
-        serving = clean_environ(home, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue)
+        serving = clean_environ(home, EXECSVC_LISTEN=listen, EXECSVC_HTTP_LISTEN="off", **venue, **LIFTED)
         with running(["serve"], serving):
             wait_serving(listen)
             with grpc.insecure_channel(listen) as channel, closing(Stand(exchange, channel)) as stand:

@@ -23,8 +23,9 @@ import pytest
 from execsvc.domain.errors import Busy
 from execsvc.domain.order import Acknowledged, Status
 from execsvc.store import records
-from execsvc.store.database import Birth, audit_flaws, open_database
+from execsvc.store.database import Birth, open_database
 from execsvc.store.sqlite import open_sqlite
+from tests.support.chains import flaws_of
 from tests.unit.store.samples import SECRET, Chance, StillClock, intent_of, key_of
 
 pytestmark = pytest.mark.process
@@ -156,7 +157,7 @@ def check_whole(path):
     assert list(range(1, len(entries) + 1)) == [sequence for sequence, _ in entries]
     assert orders == {records.order_of(body).key: body for _, body in entries}
     assert len(orders) == wires
-    assert {()} >= {*audit_flaws(path).values()}
+    assert {()} >= {*flaws_of(path).values()}
     return len(entries)
 
 

@@ -18,13 +18,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import Side
 from execsvc.domain.order import (
     Acknowledged,
     CancelWished,
     Corrected,
     Doubted,
-    Intent,
     NeverSent,
     Order,
     ProvedAbsent,

@@ -26,9 +26,9 @@ from execsvc.app.house import house
 from execsvc.app.limits import AccountLimits
 from execsvc.app.market import MarketData
 from execsvc.app.orders import OrderFeed
-from execsvc.app.overview import About, Overview, Phase
+from execsvc.app.overview import About, Overview
 from execsvc.app.preview import Preview
-from execsvc.app.risk import Limits, RiskDesk
+from execsvc.app.standing import Phase, Standing
 from execsvc.domain.account import AssetAmount, Balance, Fill
 from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.ids import OrderKey
@@ -51,11 +51,12 @@ from execsvc.domain.market import (
 from execsvc.ports import ClockReading, LaneState
 from execsvc.rpc import server
 from execsvc.rpc.callers import LocalCaller
-from execsvc.rpc.services import Services
+from execsvc.rpc.services import AccountCases, Services
 from execsvc.runtime.clock import RealClock
 from execsvc.runtime.entropy import RealEntropy
 from execsvc.store.memory import MemoryStore
 from execsvc.telemetry import Telemetry
+from tests.support.risks import lifted, risk_desk
 from tests.support.simloop import SimTasks
 from tests.support.statements import ScriptedStatements
 from tests.support.venue import BTC_USD, ScriptedVenue
@@ -194,8 +195,15 @@ class Stage:
         self.catalog = Catalog(self.public, self.clock)
         self.feeds = Feeds(self.public, self.clock, self.tasks, self.spans, self.catalog.instrument)
         self.fees = FeeBook(self.venue.statements, self.catalog, self.clock)
-        self.limits = Limits(parts.get("max_order_notional"))
-        self.risk = RiskDesk(self.limits, self.catalog, self.feeds)
+        self.risk = risk_desk(
+            self.store,
+            self.catalog,
+            self.feeds,
+            self.clock,
+            rules=parts.get("rules") or lifted(max_order_notional=parts.get("max_order_notional")),
+            telemetry=self.spans,
+            tasks=self.tasks,
+        )
         self.house = house(
             account="main",
             venue=self.venue,
@@ -210,6 +218,7 @@ class Stage:
         )
         self.resolver, self.desk = self.house.resolver, self.house.desk
         self.settlements, self.executions = self.house.settlements, self.house.executions
+        self.standing = self._standing()
         self.overview = self._overview()
         self.services = self._services(parts.get("callers") or LocalCaller("main"))
 
@@ -220,26 +229,45 @@ class Stage:
             mode="paper",
             server_epoch=EPOCH,
             start_ns=self.clock.wall_ns(),
-            accounts=("main",),
             least_place_timeout_s=self.desk.least_timeout_s,
-            settings=(("tier", "starter"),),
+            settings=(("staleness_bound_s", "5"),),
         )
         return Overview(
             about=about,
             public=self.public,
-            private=self.venue,
             feeds=self.feeds,
+            accounts={"main": self.standing},
+            clock=self.clock,
+        )
+
+    def _standing(self):
+        return Standing(
+            account="main",
+            private=self.venue,
             executions=self.executions,
             funds=self.house.funds,
             resolver=self.resolver,
             visibility=self.house.visibility,
             switch=self.house.switch,
-            clock=self.clock,
+            settings=(("tier", "starter"),),
             phase=Phase.SERVING,
         )
 
     def _services(self, callers):
         return Services(
+            accounts={"main": self._cases()},
+            market=MarketData(self.public, self.catalog, self.feeds),
+            overview=self.overview,
+            callers=callers,
+            clock=self.clock,
+            tasks=self.tasks,
+            entropy=RealEntropy(),
+            telemetry=self.spans,
+            report=lambda event, error, facts: self.reports.append((event, error, dict(facts))),
+        )
+
+    def _cases(self):
+        return AccountCases(
             desk=self.desk,
             amends=self.house.amends,
             clearing=self.house.clearing,
@@ -249,14 +277,13 @@ class Stage:
                 catalog=self.catalog,
                 feeds=self.feeds,
                 risk=self.risk,
-                limits=self.limits,
                 rates=self.venue.rates,
                 clock=self.clock,
-                closed_because=lambda: self.house.switch.closed_because or self.house.owner.forbids(),
+                refusal=self.house.desk.refusal,
                 ask=self.venue.objects,
                 fees=self.fees,
             ),
-            limits=AccountLimits(self.venue.rates, self.catalog, self.limits, self.clock),
+            limits=AccountLimits(self.venue.rates, self.catalog, self.risk, self.clock),
             explain=Explain(
                 desk=self.desk,
                 journal=self.store,
@@ -265,7 +292,7 @@ class Stage:
                 awaited=self.resolver.awaited,
             ),
             orders=OrderFeed("main", self.store, self.store.journal_id, self.clock),
-            account=AccountReads(
+            reads=AccountReads(
                 account="main",
                 statements=self.venue.statements,
                 fees=self.fees,
@@ -274,14 +301,8 @@ class Stage:
                 funds=self.house.funds,
                 clock=self.clock,
             ),
-            market=MarketData(self.public, self.catalog, self.feeds),
-            overview=self.overview,
-            callers=callers,
-            clock=self.clock,
-            tasks=self.tasks,
-            entropy=RealEntropy(),
-            telemetry=self.spans,
-            report=lambda event, error, facts: self.reports.append((event, error, dict(facts))),
+            standing=self.standing,
+            modes=self.house.modes,
         )
 
     async def start(self, listen="127.0.0.1:0", *, reflect=False, options=()):
@@ -332,7 +353,7 @@ async def stage(**parts):
         yield built
     finally:
         await built.close()
-        assert [] == built.tasks.failures
+        assert [] == built.tasks.failures, built.tasks.failures
 
 
 def order_key(client_order_id):

@@ -13,7 +13,6 @@ from execsvc_client import (
     InDoubt,
     InvalidRequest,
     NotFound,
-    NotOffered,
     OpenOrders,
     OrderStatus,
     OrderUpdate,
@@ -107,12 +106,16 @@ async def test_refusals_are_typed_with_their_figures(client, stage):
 
 
 async def test_the_gateway_says_that_it_is_paper(client):
-    """The mode travels in the trailers, the rest in the answer; what is not built is NotOffered."""
+    """The mode travels in the trailers, the rest in the answer; the kill switch is there."""
     info = await client.server_info()
     assert ("paper", "paper", "local") == (info.mode, info.venue, info.caller)
-    assert "AdminService/SetTradingMode" in info.unimplemented_methods
-    with pytest.raises(NotOffered):
-        await raw.call(client, "SetTradingMode", {})
+    assert frozenset() == info.unimplemented_methods
+    told = await raw.call(
+        client,
+        "SetTradingMode",
+        {"scope": {"everything": True}, "mode": "TRADING_MODE_NORMAL", "comment": "nothing to lift"},
+    )
+    assert "nothing to lift" == told["current"]["comment"]
     assert (await client.venue_status()).accounts[0].account == "main"
 
 

@@ -199,7 +199,7 @@ async def test_a_session_that_is_refused_is_not_opened():
     """With the error the gateway gave."""
 
     class Trader(LocalCaller):
-        def recognise(self, meta, peer):
+        def recognise(self, meta, peer, names=()):
             return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage, Client(stage.door.address) as client:

@@ -10,13 +10,11 @@ from execsvc_api.v1 import market_data_service_pb2 as market
 from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from execsvc.app.overview import Phase
+from execsvc.app.standing import Phase
 from execsvc.domain.errors import Fault, Reason
 from execsvc.rpc import server
 from execsvc.rpc.callers import LocalCaller
-from execsvc.rpc.permits import SERVICES
 from tests.rpc.stage import Stage, ended, link_up, placement, refused, seen
 from tests.rpc.stage import stage as open_stage
 from tests.rpc.streams_reading import Reader
@@ -79,7 +77,7 @@ async def test_a_peer_of_another_machine_is_not_recognised():
     """Without tokens only this machine is served: UNAUTHENTICATED / TOKEN_INVALID for the rest."""
 
     class Far(LocalCaller):
-        def recognise(self, meta, peer):
+        def recognise(self, meta, peer, names=()):
             return super().recognise(meta, "ipv4:192.0.2.7:5000")
 
     async with open_stage(callers=Far("main")) as built:
@@ -165,7 +163,7 @@ async def test_a_running_call_has_the_grace_to_finish(stage):
     assert order.ORDER_STATUS_OPEN == (await placing).order.status
 
 
-# ---- health and reflection -------------------------------------------------------------------------------------------
+# ---- health --------------------------------------------------------------------------------------------------------
 
 
 def health_of(stage):
@@ -184,9 +182,9 @@ async def states_of(stage):
     ("change", "not_serving"),
     [
         (lambda _: None, set()),
-        (lambda stage: setattr(stage.overview, "phase", Phase.STARTING), {"OrderService", "AccountService"}),
-        (lambda stage: setattr(stage.overview, "phase", Phase.RECONCILING), {"OrderService"}),
-        (lambda stage: stage.overview.problems.append("key refused"), {"OrderService"}),
+        (lambda stage: setattr(stage.standing, "phase", Phase.STARTING), {"OrderService", "AccountService"}),
+        (lambda stage: setattr(stage.standing, "phase", Phase.RECONCILING), {"OrderService"}),
+        (lambda stage: stage.standing.problems.append("key refused"), {"OrderService"}),
         (lambda stage: stage.house.switch.close("test", Fault(Reason.NOT_OWNER, "x")), {"OrderService"}),
         (lambda stage: setattr(stage.catalog, "_loaded_at", None), {"MarketDataService"}),
         (
@@ -216,35 +214,12 @@ async def test_a_watcher_of_health_sees_the_changes(stage):
     """Watch tells the state now, then each change, and ends with the server."""
     call = health_of(stage).Watch(health_pb2.HealthCheckRequest(service="execsvc.v1.OrderService"))
     first = await call.read()
-    stage.overview.phase = Phase.RECONCILING
+    stage.standing.phase = Phase.RECONCILING
     second = await call.read()
-    stage.overview.phase = Phase.SERVING
+    stage.standing.phase = Phase.SERVING
     third = await call.read()
     await stage.door.stop(2.0)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call.read()
     assert [Status.SERVING, Status.NOT_SERVING, Status.SERVING] == [each.status for each in (first, second, third)]
     assert grpc.StatusCode.UNAVAILABLE is caught.value.code()
-
-
-async def listed(stage):
-    stub = reflection_pb2_grpc.ServerReflectionStub(stage.channel)
-
-    async def asked():
-        yield reflection_pb2.ServerReflectionRequest(list_services="")
-
-    answers = [answer async for answer in stub.ServerReflectionInfo(asked())]
-    return {each.name for answer in answers for each in answer.list_services_response.service}
-
-
-async def test_reflection_lists_the_services_where_it_is_on():
-    """With the flag every service of the contract, health and reflection itself are listed."""
-    async with open_stage(reflect=True) as built:
-        assert {*SERVICES, "grpc.health.v1.Health", "grpc.reflection.v1alpha.ServerReflection"} == await listed(built)
-
-
-async def test_reflection_is_off_unless_asked_for(stage):
-    """Without the flag nobody is told what there is."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await listed(stage)
-    assert grpc.StatusCode.UNIMPLEMENTED is caught.value.code()

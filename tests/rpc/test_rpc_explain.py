@@ -12,7 +12,8 @@ from execsvc_client import Client, NotFound, OrderStatus, SyncClient, TimelineKi
 from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.ids import OrderKey
-from execsvc.domain.order import Acknowledged, Doubted, Intent, ProvedAbsent
+from execsvc.domain.intent import Intent
+from execsvc.domain.order import Acknowledged, Doubted, ProvedAbsent
 from execsvc.domain.story import Step, StepKind
 from execsvc.rpc.permits import PERMITS
 from execsvc.rpc.scalars import ns_of
@@ -177,7 +178,9 @@ class Ann:
     def __init__(self, *permissions):
         self.caller = alike("ann", frozenset(permissions), ("main",))
 
-    def recognise(self, meta, peer):
+    revision, problems = 0, ()
+
+    def recognise(self, meta, peer, names=()):
         return self.caller
 
     def describe(self):

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 import grpc
 import pytest
+from execsvc_api.v1 import admin_service_pb2 as admin
+from execsvc_api.v1 import limits_pb2 as limits
 from execsvc_api.v1 import market_data_service_pb2 as market
 from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
@@ -15,7 +17,7 @@ from execsvc.domain.errors import Fault, Reason
 from execsvc.ports import CapacityAnswer
 from execsvc.rpc.convert import orders as convert
 from execsvc.rpc.scalars import ns_of, span_ns
-from tests.rpc.stage import limit_spec, link_up, order_key, refused, seen
+from tests.rpc.stage import limit_spec, link_up, order_key, placement, refused, seen
 from tests.rpc.stage import stage as open_stage
 from tests.rpc.streams_reading import Reader
 from tests.support.setrates import PAIR, SetRates
@@ -51,6 +53,18 @@ async def test_an_order_in_order_would_go(rates):
         *(found.HasField("wait"), span_ns(found.wait)),
         *(found.HasField("fees"), found.venue_asked, found.HasField("venue_error")),
     )
+
+
+async def test_a_halted_callers_order_would_not_go(rates):
+    """A trading mode stands against it as it would stand against placing, in the same words."""
+    scope = limits.TradingScope(caller="local", symbol="BTC/USD")
+    halt = admin.SetTradingModeRequest(scope=scope, mode="TRADING_MODE_HALTED", comment="fat finger")
+    async with open_stage(rates=rates) as stage:
+        await stage.admin.SetTradingMode(halt, timeout=5)
+        found = await looked(stage)
+        placed = await refused(stage.orders.PlaceOrder(placement("one"), timeout=5))
+    (breach,) = found.breaches
+    assert (False, "TRADING_HALTED", placed.message) == (found.placeable, breach.reason, breach.message)
 
 
 async def test_looking_leaves_no_trace(rates):

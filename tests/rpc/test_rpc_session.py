@@ -295,7 +295,7 @@ async def test_cancel_on_disconnect_needs_the_right_to_cancel():
     """It cancels on the caller's behalf."""
 
     class Trader(LocalCaller):
-        def recognise(self, meta, peer):
+        def recognise(self, meta, peer, names=()):
             return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage:
@@ -309,7 +309,7 @@ async def test_each_request_needs_its_own_right():
     """A caller that may trade and not cancel is told so, request by request."""
 
     class Trader(LocalCaller):
-        def recognise(self, meta, peer):
+        def recognise(self, meta, peer, names=()):
             return alike("local", frozenset({Permission.TRADE}), ("main",))
 
     async with open_stage(callers=Trader("main")) as stage, Talk(stage) as talk:

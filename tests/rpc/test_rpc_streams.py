@@ -369,7 +369,7 @@ async def test_a_reader_that_leaves_frees_its_mailbox(stage):
 
 async def test_a_caller_has_so_many_streams_and_no_more(stage, monkeypatch):
     """One stream over the bound is RESOURCE_EXHAUSTED / TOO_MANY_STREAMS; a closed one makes room."""
-    monkeypatch.setattr("execsvc.rpc.gate.MAX_STREAMS", 1)
+    monkeypatch.setattr("execsvc.rpc.quotas.MAX_STREAMS", 1)
     first = tickers(stage)
     await first.take(1)
     held, refusal = await ended(tickers(stage).call)

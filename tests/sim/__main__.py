@@ -57,7 +57,7 @@ def _sum_up(counts, red, given, took_s):
         "calls": f"{counts['calls']} of callers, {counts['requests']} signed ones heard at the exchange",
         "lives": f"{counts['lives']} processes, {counts['virtual s'] / 3600:.1f} hours of virtual time",
         "many": f"{counts['amends']} amends, {counts['applied']} of them applied, "
-        + _listed(counts, ("batches", "lists", "clears", "switches", "streams", "by hand")),
+        + _listed(counts, ("batches", "lists", "clears", "switches", "streams", "halts", "resumes", "by hand")),
         "types": _listed(counts, sorted(name for name in counts if name.startswith("type "))),
         "mishaps": _listed(counts, ("kill", "point", "stop", "takeover", "step", "dark", "unreachable", "maintenance")),
         "ends": _listed(counts, sorted(name for name in counts if name.startswith("ends "))),

@@ -8,7 +8,7 @@ from collections import defaultdict
 from execsvc.app.disconnects import GRACE_S
 from execsvc.compose.rooms import ACCOUNT
 from tests.sim import market
-from tests.sim.judges import amends, cancels, ledger
+from tests.sim.judges import amends, cancels, halts, ledger
 from tests.sim.telling import journaled, row_of
 from tests.support import history
 
@@ -17,7 +17,7 @@ SOUND_S = 1.5  # after the grace: then the wishes are written down
 
 
 class Evidence:
-    """The records of one run. `calls`, `amend_calls`, `clears`, `settings`, `refusals` are the callers' own stories.
+    """The records of one run. `calls`, `amend_calls`, `clears`, `settings`, `halts`, `refusals` are the callers' own stories.
 
     seen: what the journal told of each order, and when; by_hand: orders that a person placed; cancelled_by_hand: orders, and
     amended_by_hand: changes, that were a person's doing; streams: (caller, opened, lost, kept).
@@ -28,6 +28,7 @@ class Evidence:
         self.amend_calls = []
         self.clears = []
         self.settings = []
+        self.halts = []
         self.refusals = []
         self.streams = []
         self.seen = defaultdict(list)
@@ -62,6 +63,7 @@ class Evidence:
             *history.judge(self.history()),
             *amends.judge(self._amends()),
             *cancels.judge(self._cancels()),
+            *halts.judge(self._halts()),
             *ledger.ends(self._ledgers()),
         ]
 
@@ -100,6 +102,26 @@ class Evidence:
             sent=tuple(self.wire.amends),
             journal=tuple(map(journaled, journal)),
         )
+
+    def _halts(self):
+        return halts.Halts(
+            settings=tuple(self.halts),
+            left=tuple(self._left()),
+            superseded=self.superseded,
+            admitted={each.nonce for each in market.heard(self.wire) if each.admitted},
+        )
+
+    def _left(self):
+        """Every order and every change that left a gateway; whose, their figures tell."""
+        callers = {trader.order: trader.who.name for trader in self.traders.values()}
+        owners = {call.content: callers[call.order] for call in self.calls if call.verb == "place"}
+        wishers = {tuple(sorted(call.wish.items())): callers[call.order] for call in self.amend_calls}
+        for each in self.wire.orders:
+            whose = owners.get(each.content, "")
+            yield halts.Left(f"an order of {each.content}", whose, each.at, each.owner, each.nonce, each.reduces)
+        for each in self.wire.amends:
+            whose = wishers.get(tuple(sorted(each.wish.items())), "")
+            yield halts.Left(f"an amend to {each.wish}", whose, each.at, each.owner, int(each.nonce), None)
 
     def _ledgers(self):
         return ledger.Ledgers(

@@ -1,15 +1,18 @@
 """One life of the gateway in a simulated process: the product's own rooms and start, over a made-up world."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
-from execsvc.app.overview import Phase
+from execsvc.app.standing import Phase
 from execsvc.compose.account import AccountStart
+from execsvc.compose.marketside import market_side
 from execsvc.compose.outcome import StartRefused, Stop
 from execsvc.compose.parts import Parts
 from execsvc.compose.rooms import ACCOUNT, rooms
 from execsvc.compose.service import FIRST_TABLES_S
-from execsvc.compose.venue import VenueAccess
+from execsvc.compose.venue import AccountKey, VenueAccess
 from execsvc.domain.errors import Busy, ExecsvcError, ProtocolBroken, Reason
+from execsvc.domain.riskrules import LIFTED, RiskRules
 from execsvc.runtime.secrets import Secret
 from execsvc.runtime.tasks import Supervisor
 from execsvc.settings import VenueUrls, load
@@ -24,8 +27,10 @@ from tests.support.process import HeldStore, Process, ProcessClock
 from tests.support.wire import REST_URL, WS_AUTH_URL, WS_URL, WireDialer, WireHttp
 
 TELEMETRY = silent()
+# No limit keeps a caller from trying the proof; open orders are counted all the same, as far as nobody goes.
+LIMITS = RiskRules((replace(LIFTED, max_open_orders=100_000),))
 SETTINGS = {
-    tier: load({"EXECSVC_TIER": tier}, overrides={}, dev=False)
+    tier: replace(load({"EXECSVC_TIER": tier}, overrides={}, dev=False), risk=LIMITS)
     for tier in ("starter", "intermediate", "pro", "unlimited")
 }
 URLS = VenueUrls(REST_URL, WS_URL, WS_AUTH_URL)
@@ -50,8 +55,10 @@ class Gateway:
         store = HeldStore(self.store, self.process)
         store.subscribe(self._told)
         key = world.exchange.venue.key
-        access = VenueAccess(URLS, Secret(key.api_key), Secret(key.api_secret), None)
-        self.rooms = rooms(SETTINGS[tier_of(world.seed)], self.parts, store, access)
+        access = VenueAccess(URLS, {ACCOUNT: AccountKey(Secret(key.api_key), Secret(key.api_secret))}, None)
+        settings = SETTINGS[tier_of(world.seed)]
+        shared = market_side(self.parts, access.urls)
+        self.rooms = rooms(settings, settings.accounts[0], self.parts, store, access, shared)
         self.house = self.rooms.house
         self.process.run(self._boot(), "boot")
 
@@ -67,7 +74,7 @@ class Gateway:
         """Whether it takes orders."""
         if not self.process.alive or self.wants_operator:
             return False
-        return self.rooms.overview.phase in {Phase.RECONCILING, Phase.SERVING} and self.desk.closed_because is None
+        return self.rooms.standing.phase in {Phase.RECONCILING, Phase.SERVING} and self.desk.closed_because is None
 
     @property
     def wants_operator(self):
@@ -151,6 +158,8 @@ class Gateway:
         elif entry.amend is not None:
             amend = entry.amend
             what = f"{entry.sequence} {amend.key.order.client_order_id} {amend.key.request_id} {amend.status.value}"
+        elif entry.mode is not None:
+            what = f"{entry.sequence} {entry.mode.mode.name} for {entry.mode.scope}"
         else:
             what = f"{entry.sequence} fill {entry.fill.fill_id} {entry.fill.quantity}"
         self.world.trace.note(self.process.name, "journal", what)

@@ -23,7 +23,7 @@ def test_the_seeds_have_something_to_tell():
 
 
 def test_the_seeds_draw_from_all_that_can_be_asked_for():
-    """Orders of every type enter, are changed, come in batches, and go by lists, by sweeps, by switches and with streams."""
+    """Orders of every type enter, are changed, come in batches, go by lists, sweeps, switches and streams; modes are set."""
     counts = sum((run_one(seed).counts for seed in SEEDS[1:]), start=run_one(SEEDS[0]).counts)
     kinds = [
         word for word in ORDER_TYPES if word != "settle-position"
@@ -37,5 +37,7 @@ def test_the_seeds_draw_from_all_that_can_be_asked_for():
         "switches",
         "streams",
         "by hand",
+        "halts",
+        "resumes",
     ]
     assert [name for name in wanted if not counts[name]] == []

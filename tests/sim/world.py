@@ -19,6 +19,7 @@ from tests.sim.crowd import come
 from tests.sim.day import day_of
 from tests.sim.evidence import Evidence
 from tests.sim.gateway import Gateway
+from tests.sim.halting import Halter, episodes
 from tests.sim.hands import Hands
 from tests.sim.judges.cancels import TIMER
 from tests.sim.mishaps import Mishaps
@@ -79,6 +80,7 @@ class World(Evidence):
         family = self.forecast.family
         plain = bool(family.script) or not orders
         self.day = day_of(seed, self.forecast.lasts_s, orders=orders, plain=plain)
+        self.episodes = episodes(seed, self.forecast.lasts_s, plain=plain)
         self.weather = CALM
         self.machine = Machine()
         self.exchange = market.open_exchange(seed, nonce_window=self.nonce_window)
@@ -173,6 +175,8 @@ class World(Evidence):
             self.start(self._trade(number, family.gap_s * (number + stream(self.seed, "start", number).random())))
         for when, work in come(self):
             self.start(self._at(when, work))
+        for number, episode in enumerate(self.episodes):
+            self.start(Halter(self, number, episode).halt())
         flood = self.loop.create_task(self._flood(family.flood)) if family.flood else None
         await asyncio.sleep(self.forecast.lasts_s)
         await self._mend()

@@ -19,7 +19,7 @@ from execsvc_client import Client, ExecsvcError, InDoubt, NotPlaced, OrderStatus
 from grpc import aio
 
 from tests.support.faultproxy import FaultProxy
-from tests.support.processes import clean_environ, paper_exchange, running, wait_serving
+from tests.support.processes import LIFTED, clean_environ, paper_exchange, running, wait_serving
 
 SYMBOL = "BTC/USD"
 FILLS_AT = Decimal(150_000)  # far above the market: taken at once, and then no id of it is open any more
@@ -224,6 +224,7 @@ class Hall:
             EXECSVC_KRAKEN_WS_AUTH_URL=f"ws://127.0.0.1:{links['ws'].port}/v2/auth",
             KRAKEN_API_KEY=key["api_key"],
             KRAKEN_API_SECRET=key["api_secret"],
+            **LIFTED,
         )
         gateway = self._stack.enter_context(running(["serve", "--http", "off"], environ))
         own_target = (await asyncio.to_thread(gateway.wait_for, r"gRPC +(\S+)\n"))[1]

@@ -162,22 +162,26 @@ class ScriptedVenue:
             await self._clock.sleep(fate.answers_s)
             room.release()
             return Unsent(fate.unsent)
+        arrival = None
         if fate.arrives_s is not None and fate.refusal is None:
-            self._tasks.start("arrival", self._arrive(order, fate, by))
+            arrival = self._tasks.start("arrival", self._arrive(order, fate, by))
         if fate.answers_s is None or fate.answers_s > self.patience_s:
             await self._clock.sleep(self.patience_s)
             if fate.answers_s is None or fate.answers_s > self.late_s:
                 return Unknown("no answer within the patience")
-            late = self._late(order, fate, fate.answers_s - self.patience_s)
+            late = self._late(order, fate, fate.answers_s - self.patience_s, arrival)
             return Unknown("no answer within the patience", self._tasks.start("late answer", late))
         await self._clock.sleep(fate.answers_s)
-        return self._answer(order, fate)
+        return await self._answer(order, fate, arrival)
 
-    async def _late(self, order, fate, after_s):
+    async def _late(self, order, fate, after_s, arrival):
         await self._clock.sleep(after_s)
-        return self._answer(order, fate)
+        return await self._answer(order, fate, arrival)
 
-    def _answer(self, order, fate):
+    async def _answer(self, order, fate, arrival):
+        """An order is there before it is answered, also where a busy machine wakes the two timers the other way round."""
+        if arrival is not None and fate.arrives_s <= fate.answers_s:
+            await arrival
         if fate.refusal is not None:
             return RefusedByVenue(fate.refusal)
         return Accepted(self.orders[order.venue_client_id][0].venue_order_id)

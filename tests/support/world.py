@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from execsvc.app.catalog import Catalog
 from execsvc.app.house import Terms, house
-from execsvc.app.risk import Limits, RiskDesk
 from execsvc.app.timing import Timing
 from execsvc.domain.caller import Permission, alike
 from execsvc.domain.market import Side
@@ -13,6 +12,7 @@ from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
 from execsvc.telemetry import silent
+from tests.support.risks import lifted, risk_desk
 from tests.support.simloop import SimClock, SimTasks
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue, ScriptedVenue
 
@@ -28,7 +28,17 @@ class World:
     """One process's life over a disk that survives it: `disk` may be handed to the next World."""
 
     def __init__(
-        self, disk, *, venue=None, clock=None, feeds=None, max_order_notional=None, terms=None, listed=(BTC_USD,)
+        self,
+        disk,
+        *,
+        venue=None,
+        clock=None,
+        feeds=None,
+        max_order_notional=None,
+        rules=None,
+        telemetry=None,
+        terms=None,
+        listed=(BTC_USD,),
     ):
         self.clock = clock or SimClock()
         self.tasks = SimTasks()
@@ -36,12 +46,21 @@ class World:
         self.store = store = MemoryStore(disk)
         self.catalog = Catalog(ScriptedCatalogVenue(listed), self.clock)
         self.alarms = []
+        self.risk = risk_desk(
+            store,
+            self.catalog,
+            feeds,
+            self.clock,
+            rules=rules or lifted(max_order_notional=max_order_notional),
+            tasks=self.tasks,
+            telemetry=telemetry,
+        )
         self.house = house(
             account="main",
             venue=self.venue,
             store=store,
             catalog=self.catalog,
-            risk=RiskDesk(Limits(max_order_notional), self.catalog, feeds),
+            risk=self.risk,
             clock=self.clock,
             tasks=self.tasks,
             telemetry=silent(),

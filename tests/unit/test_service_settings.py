@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from execsvc.settings import Mode, SettingsRefused, load
+from execsvc.settings import AccountSettings, Mode, SettingsRefused, load
 
 LIVE = {
     "EXECSVC_MODE": "live",
@@ -36,7 +36,7 @@ def problems(environ=None, *, dev=False, **overrides):
 def test_nothing_set_is_paper_on_loopback_with_the_built_in_exchange():
     """The safe default."""
     found = settings()
-    assert (found.mode, found.venue, found.keys, found.tier) == (Mode.PAPER, None, None, "starter")
+    assert (found.mode, found.venue, found.accounts) == (Mode.PAPER, None, (AccountSettings("main"),))
     assert (str(found.listen), str(found.http)) == ("127.0.0.1:50051", "127.0.0.1:51051")
     assert found.store == Path("/home/desk/.local/state/execsvc/execsvc.db")
 
@@ -44,7 +44,8 @@ def test_nothing_set_is_paper_on_loopback_with_the_built_in_exchange():
 def test_dev_is_intermediate_temporary_and_has_a_demo():
     """Nothing is left behind by a first try."""
     found = settings(dev=True)
-    assert (found.tier, found.store, found.store_is_temporary, found.demo) == ("intermediate", None, True, True)
+    assert [AccountSettings("main", tier="intermediate")] == list(found.accounts)
+    assert (None, True, True) == (found.store, found.store_is_temporary, found.demo)
 
 
 def test_the_command_line_wins_over_the_environment():
@@ -79,7 +80,7 @@ def test_the_clients_names_are_no_problem():
 
 def test_a_name_of_a_later_build_says_so():
     """A setting that would be ignored is refused."""
-    assert "not in this build" in problems({"EXECSVC_CONFIG": "/etc/execsvc.toml"})[0]
+    assert "not in this build" in problems({"EXECSVC_HEALTH_LISTEN": "127.0.0.1:8080"})[0]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +143,7 @@ def test_a_paper_venue_of_ones_own_needs_all_three_addresses_and_keys():
 
 def test_without_venue_addresses_paper_reads_no_key():
     """The mode decides, never the presence of keys."""
-    assert settings({"KRAKEN_API_KEY": "real", "KRAKEN_API_SECRET": "real"}).keys is None
+    assert settings({"KRAKEN_API_KEY": "real", "KRAKEN_API_SECRET": "real"}).accounts[0].keys is None
 
 
 @pytest.mark.parametrize(
@@ -162,7 +163,7 @@ def test_live_refuses_plain_text_but_to_loopback():
 
 @pytest.mark.parametrize("address", ["0.0.0.0:50051", "[::]:50051", "192.0.2.1:50051"])
 def test_a_bind_beyond_loopback_is_refused_unless_asked_for_in_words(address):
-    """This build has neither TLS nor tokens."""
+    """Without TLS anybody on the way could read and change what is sent."""
     assert problems(EXECSVC_LISTEN=address)
     assert not settings(EXECSVC_LISTEN=address, EXECSVC_INSECURE_BIND="on").listen.is_local
     assert problems(LIVE, EXECSVC_LISTEN=address, EXECSVC_INSECURE_BIND="on")
@@ -202,7 +203,7 @@ def test_the_figures_of_doubt_and_retention_have_their_defaults():
 
 def test_no_live_account_is_without_limits():
     """`unlimited` is for a paper exchange under a load test."""
-    assert "unlimited" == settings({"EXECSVC_TIER": "unlimited"}).tier
+    assert "unlimited" == settings({"EXECSVC_TIER": "unlimited"}).accounts[0].tier
     (problem,) = problems({**LIVE, "EXECSVC_TIER": "unlimited"})
     assert "starter, intermediate or pro" in problem
 

@@ -1,15 +1,16 @@
 """The HTTP door on a real loopback socket: two pages, and guards around them."""
 
 import asyncio
-import json
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from aiohttp import web
 
+from execsvc.rpc.callers import LocalCaller
+from execsvc.runtime.clock import RealClock
 from execsvc.web import app
 from execsvc.web.probes import Probes
+from tests.support.simloop import SimTasks
 
 
 class World:
@@ -27,8 +28,22 @@ def world():
 
 
 @pytest_asyncio.fixture
-async def door(world):
-    opened = await app.start("127.0.0.1", 0, world.probes())
+async def tasks():
+    owned = SimTasks()
+    yield owned
+    await owned.close()
+    assert [] == owned.failures
+
+
+async def opened_at(world, tasks, port=0):
+    return await app.start(
+        "127.0.0.1", port, world.probes(), callers=LocalCaller("main"), clock=RealClock(), tasks=tasks
+    )
+
+
+@pytest_asyncio.fixture
+async def door(world, tasks):
+    opened = await opened_at(world, tasks)
     yield opened
     await opened.close()
 
@@ -135,42 +150,27 @@ async def test_its_own_origin_is_served(door, http):
         assert 200 == answer.status
 
 
-async def test_a_taken_port_fails_by_name(world, door):
+async def test_a_taken_port_fails_by_name(world, door, tasks):
     """A second door on the same port does not start, and the error names the address."""
     with pytest.raises(OSError, match=rf"127\.0\.0\.1:{door.port}.*in use"):
-        await app.start("127.0.0.1", door.port, world.probes())
+        await opened_at(world, tasks, door.port)
 
 
-async def test_a_closed_door_frees_its_port(world):
+async def test_a_closed_door_frees_its_port(world, tasks):
     """After close() the port can be opened again at once."""
-    first = await app.start("127.0.0.1", 0, world.probes())
+    first = await opened_at(world, tasks)
     await first.close()
-    second = await app.start("127.0.0.1", first.port, world.probes())
+    second = await opened_at(world, tasks, first.port)
     await second.close()
     assert first.port == second.port
 
 
-async def test_close_does_not_wait_for_idle_connections(world):
+async def test_close_does_not_wait_for_idle_connections(world, tasks):
     """A kept-alive connection of a scraper does not hold the process up."""
-    opened = await app.start("127.0.0.1", 0, world.probes())
+    opened = await opened_at(world, tasks)
     reader, writer = await asyncio.open_connection("127.0.0.1", opened.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await reader.readuntil(b"\r\n\r\n")
     async with asyncio.timeout(1):
         await opened.close()
     writer.close()
-
-
-async def test_a_door_that_is_not_loopback_answers_to_any_name(world):
-    """In a container the name is not known here, so it is not judged."""
-    application = app.application(world.probes(), loopback=False)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    async with (
-        aiohttp.ClientSession() as http,
-        http.get(f"http://127.0.0.1:{port}/healthz", headers={"Host": "gateway.internal"}) as answer,
-    ):
-        assert "serving" == json.loads(await answer.text())["phase"]
-    await runner.cleanup()

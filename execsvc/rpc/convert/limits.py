@@ -9,7 +9,8 @@ from decimal import Decimal
 from execsvc_api.v1 import account_service_pb2 as account
 from execsvc_api.v1 import limits_pb2 as wire
 
-from execsvc.app.limits import CallerLimit, LimitsReport
+from execsvc.app.limits import LimitsReport
+from execsvc.app.risk import CallerLimit
 from execsvc.domain import money
 from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion, CounterKind, CounterState
 from execsvc.rpc.scalars import decimal, duration, seconds_of, timestamp, timestamp_or_none
@@ -80,8 +81,10 @@ def answer(asked: CapacityQuestion, told: CapacityAnswer, as_of_ns: int) -> wire
 
 
 def caller_limit(value: CallerLimit) -> wire.CallerLimit:
-    """One limit; it is for all pairs, nothing accumulates in it, and it refuses."""
-    return wire.CallerLimit(name=value.name, limit=value.limit)
+    """One limit, and what is used of it."""
+    return wire.CallerLimit(
+        name=value.name, symbol=value.symbol, used=value.used, limit=value.limit, shadow=value.shadow
+    )
 
 
 def points(value: Decimal) -> str:

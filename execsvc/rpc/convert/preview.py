@@ -6,7 +6,8 @@ Fees are absent where the account's rates are not known, never zero.
 from execsvc_api.v1 import order_service_pb2 as wire
 
 from execsvc.app.fees import FeeEstimate
-from execsvc.app.preview import Breach, Previewed, RiskCheck
+from execsvc.app.preview import Breach, Previewed
+from execsvc.domain.risk import Verdict
 from execsvc.rpc.convert.limits import counter, points
 from execsvc.rpc.convert.orders import spec
 from execsvc.rpc.scalars import decimal, decimal_or_empty, duration, timestamp_or_none
@@ -21,7 +22,9 @@ def response(account: str, value: Previewed) -> wire.PreviewOrderResponse:
         placeable=value.placeable,
         rounded_spec=spec(value.rounded),
         breaches=map(breach, value.breaches),
-        risk=wire.RiskVerdict(allowed=all(each.passed for each in value.checks), checks=map(risk_check, value.checks)),
+        risk=wire.RiskVerdict(
+            allowed=not any(each.refuses for each in value.checks), checks=map(risk_check, value.checks)
+        ),
         fees=None if value.fees is None else fees(value.fees),
         notional="" if reckoned is None else decimal(reckoned.notional),
         reference_price="" if reckoned is None or reckoned.price is None else decimal(reckoned.price),
@@ -57,8 +60,13 @@ def breach(value: Breach) -> wire.RuleBreach:
     )
 
 
-def risk_check(value: RiskCheck) -> wire.RiskCheck:
-    """One check that is in force."""
+def risk_check(value: Verdict) -> wire.RiskCheck:
+    """One check, in force or only observed."""
     return wire.RiskCheck(
-        name=value.name, passed=value.passed, value=value.value, limit=value.limit, message=value.message
+        name=value.name,
+        passed=value.passed,
+        value=value.value,
+        limit=value.limit,
+        shadow=value.shadow,
+        message=value.message,
     )

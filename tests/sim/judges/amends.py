@@ -75,11 +75,12 @@ class Journaled:
 
 @dataclass(frozen=True)
 class Sent:
-    """One request that left a gateway."""
+    """One request that left a gateway, by the epoch of its process."""
 
     wish: Figures
     nonce: str
     at: float
+    owner: int = 0
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from execsvc.kraken.sweep import _Look
 from execsvc.ports import Accepted, Fresh, JournalEntry, Known, RefusedByVenue, Unknown, Unsent
 from execsvc.store.memory import MemoryStore
 from tests.sim.planted.bug import Bug
+from tests.sim.planted.halts import HALTS
 from tests.sim.planted.many import MANY
 from tests.sim.world import World
 
@@ -297,4 +298,5 @@ BUGS = (
     Bug(16, "resolver starved by orders", resolver_starved, frozenset({"P2.T"}), shown_by=65),
     Bug(17, "calls cost nothing", calls_cost_nothing, frozenset({"P4"}), shown_by=5),
     *MANY,
+    *HALTS,
 )

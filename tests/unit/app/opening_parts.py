@@ -1,6 +1,7 @@
 """An account that is opened as the product opens it, over a scripted venue in virtual time."""
 
-from execsvc.app.opening import KeyTerms, Opening
+from execsvc.app.keywatch import KeyTerms
+from execsvc.app.opening import Opening
 from tests.support.simloop import run_sim
 from tests.support.world import World, new_disk
 
@@ -41,7 +42,7 @@ def opened(scenario, *, disk=None, venue=None, **terms):
 
 def _silence(here):
     async def events():
-        await here.clock.sleep(10_000)
+        await here.clock.sleep(10_000_000)
         yield None
 
     return events

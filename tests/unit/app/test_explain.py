@@ -12,7 +12,8 @@ from execsvc.app.chronicle import Chronicle
 from execsvc.app.explain import READS_MAX, Explain
 from execsvc.domain.errors import Declined, Reason, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
-from execsvc.domain.order import Acknowledged, Intent, Status, submitted
+from execsvc.domain.intent import Intent
+from execsvc.domain.order import Acknowledged, Status, submitted
 from execsvc.domain.story import Step, StepKind
 from tests.support.simloop import SimClock, run_sim
 from tests.support.world import ME, limit

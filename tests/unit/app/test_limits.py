@@ -6,13 +6,16 @@ from decimal import Decimal
 import pytest
 
 from execsvc.app.catalog import Catalog
-from execsvc.app.limits import AccountLimits, CallerLimit
-from execsvc.app.risk import Limits
+from execsvc.app.limits import AccountLimits
+from execsvc.app.risk import CallerLimit
 from execsvc.domain.errors import Busy, Declined, Reason
 from execsvc.ports import CallClass, CapacityQuestion
+from execsvc.store.memory import MemoryStore
+from tests.support.risks import lifted, risk_desk
 from tests.support.setrates import KEY, PAIR, SetRates
 from tests.support.simloop import SimClock, run_sim
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue
+from tests.support.world import ME, new_disk
 
 ETH_USD = replace(BTC_USD, symbol="ETH/USD", base="ETH", venue_symbols=("ETHUSD",))
 
@@ -23,7 +26,9 @@ def told(spellings=(), questions=(), *, rates=None, limit=None, filled=True):
         catalog = Catalog(ScriptedCatalogVenue((BTC_USD, ETH_USD)), clock)
         if filled:
             await catalog.refresh()
-        report = AccountLimits(rates or SetRates(), catalog, Limits(limit), clock).tell(spellings, questions)
+        store = MemoryStore(new_disk())
+        risk = risk_desk(store, catalog, None, clock, rules=lifted(max_order_notional=limit))
+        report = AccountLimits(rates or SetRates(), catalog, risk, clock).tell(spellings, questions, ME)
         return report, clock.wall_ns()
 
     return run_sim(main())

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from execsvc.app.overview import KEEP_S, Kept, Overview, lockout_end_ns
+from execsvc.app.overview import KEEP_S, Kept, Overview
+from execsvc.app.standing import Phase, Standing, lockout_end_ns
 from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.market import FeedState, VenueMode
 from execsvc.ports import ClockReading, LaneState
@@ -165,32 +166,55 @@ class Bag:
         self.__dict__.update(facts)
 
 
-def overview(feeds, lanes=(), rates=None, *, followed=None, untold=()):
-    return Overview(
-        about=Bag(accounts=("main",)),
-        public=Public(),
+class Shut:
+    """A switch that notes what closed it."""
+
+    def __init__(self):
+        self.problems = ("halted",)
+        self.closed_because = None
+
+    def close(self, cause, fault):
+        self.closed_because = (cause, fault)
+
+
+def standing(name="main", lanes=(), rates=None, *, followed=None, untold=(), **more):
+    return Standing(
+        account=name,
         private=Bag(lanes=lambda: lanes, rates=rates or SetRates()),
-        feeds=feeds,
         executions=Bag(state=FeedState.LIVE, mode=followed),
         funds=Bag(problems=untold),
         resolver=Bag(in_doubt=0),
-        visibility=None,
-        switch=Bag(problems=("halted",)),
-        clock=SimClock(),
+        visibility=Bag(bound_s=3.0),
+        switch=Shut(),
+        **more,
     )
+
+
+def of_accounts(*accounts, feeds):
+    return Overview(
+        about=Bag(), public=Public(), feeds=feeds, accounts={each.account: each for each in accounts}, clock=SimClock()
+    )
+
+
+def overview(feeds, *parts, **more):
+    return of_accounts(standing("main", *parts, **more), feeds=feeds)
 
 
 def feeds(mode=None, state=FeedState.LIVE, last_frame_ns=None):
     return Bag(mode=mode, public_state=state, last_frame_ns=last_frame_ns)
 
 
-def reported(built, times=1):
+def reported(built, times=1, accounts=("main",)):
     async def main():
         for _ in range(times):
-            report = await built.venue(100)
+            report = await built.venue(100, accounts)
         return report
 
     return run_sim(main())
+
+
+def of_main(built):
+    return reported(built).accounts[0]
 
 
 def test_looking_often_costs_two_public_calls():
@@ -229,8 +253,8 @@ async def modes(followed):
     looked = overview(
         feeds(), (LaneState("key-1", "cancel", "closed", 0, None, stopped=False), TRADES), followed=followed
     )
-    report = await looked.venue(10.0)
-    return report.mode, [lane.breaker for lane in report.lanes], looked.public.asked
+    report = await looked.venue(10.0, ["main"])
+    return report.mode, [lane.breaker for lane in report.accounts[0].lanes], looked.public.asked
 
 
 TRADES = LaneState("key-1", "trade", "closed", 0, None, stopped=False)
@@ -254,19 +278,19 @@ def test_what_is_wrong_with_the_counters_is_told_after_what_halts_trading():
     """An operator reads the worst first."""
     rates = SetRates()
     rates.problems = ("the tier is wrong",)
-    assert ("halted", "the tier is wrong") == reported(overview(feeds(), rates=rates)).problems
+    assert ("halted", "the tier is wrong") == of_main(overview(feeds(), rates=rates)).problems
 
 
 def test_what_the_stream_does_not_tell_of_the_funds_is_told_last():
     """It closes no lane and halts nothing."""
     built = overview(feeds(), untold=("balances are refused",))
-    assert ("halted", "balances are refused") == reported(built).problems
+    assert ("halted", "balances are refused") == of_main(built).problems
 
 
 def test_a_lockouts_end_is_told_beside_its_lanes():
     """As of the lanes of the same report."""
     lanes = (lane("cancel", "open", 9), lane("trade", "open", 9))
-    report = reported(overview(feeds(), lanes))
+    report = of_main(overview(feeds(), lanes))
     assert (9, lanes) == (report.locked_out_until_ns, report.lanes)
 
 
@@ -278,5 +302,60 @@ def test_silence_is_told_in_words_and_leaves_the_feeds_last_word():
     assert (VenueMode.ONLINE, None, "the exchange did not answer: refused") == (
         report.mode,
         report.clock,
-        report.problems[1],
+        report.accounts[0].problems[1],
     )
+
+
+# ---- several accounts ------------------------------------------------------------------------------------------------
+
+SERVING = {"phase": Phase.SERVING}
+
+
+def test_accounts_are_told_by_name_and_only_those_that_were_asked_for():
+    """Whoever may see some of them learns nothing of the others, nor of a name that is none."""
+    built = of_accounts(standing("c"), standing("a"), standing("b"), feeds=feeds())
+    assert ["a", "c"] == [each.account for each in reported(built, accounts=("c", "a", "z")).accounts]
+
+
+def test_what_is_wrong_with_the_exchange_is_told_with_each_account():
+    """A reader of one account's row sees it too, after what halts that account."""
+    built = of_accounts(standing("a"), standing("b"), feeds=feeds())
+    built.public.failure = DOWN
+    problems = [each.problems for each in reported(built, accounts=("a", "b")).accounts]
+    assert [("halted", "the exchange did not answer: refused")] * 2 == problems
+
+
+def test_the_mode_that_any_private_stream_tells_is_the_exchanges():
+    """An account whose own stream is silent does not make the mode unknown."""
+    built = of_accounts(standing("a"), standing("b", followed=VenueMode.POST_ONLY), feeds=feeds())
+    assert (VenueMode.POST_ONLY, ["clock"]) == (reported(built).mode, built.public.asked)
+
+
+def test_the_service_is_as_far_as_its_slowest_account():
+    """It serves orders only when every account does."""
+    one, other = standing("a", **SERVING), standing("b")
+    built = of_accounts(one, other, feeds=feeds())
+    found = []
+    for phase in (Phase.STARTING, Phase.RECONCILING, Phase.SERVING):
+        other.phase = phase
+        found.append((built.phase, built.trading_ready))
+    assert [(Phase.STARTING, False), (Phase.RECONCILING, False), (Phase.SERVING, True)] == found
+
+
+def test_a_problem_of_one_account_keeps_orders_from_being_called_served():
+    """The probe is one for all: it must not call well what is not."""
+    one, other = standing("a", **SERVING), standing("b", **SERVING)
+    built = of_accounts(one, other, feeds=feeds())
+    before = built.trading_ready
+    other.problems.append("the key is refused")
+    assert (True, False) == (before, built.trading_ready)
+
+
+def test_the_drain_closes_every_account():
+    """And is never left again, whatever an account's opening still does."""
+    one, other = standing("a", **SERVING), standing("b")
+    built = of_accounts(one, other, feeds=feeds())
+    built.drain(DOWN.fault)
+    other.phase = Phase.SERVING
+    shut = [each.switch.closed_because for each in (one, other)]
+    assert ([("drain", DOWN.fault)] * 2, Phase.DRAINING, False) == (shut, built.phase, built.trading_ready)

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from execsvc.app.catalog import STALE_AFTER_S, Catalog
 from execsvc.app.fees import FeeBook
 from execsvc.app.preview import SYMBOL, Preview, rounded_spec, rule_breaches
-from execsvc.app.risk import Limits, RiskDesk
 from execsvc.domain import money
 from execsvc.domain.errors import Declined, Fault, Reason
 from execsvc.domain.instrument import InstrumentStatus
@@ -19,13 +18,15 @@ from execsvc.domain.market import EventTimes, Side, Ticker
 from execsvc.domain.pairrules import pair_faults
 from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType
 from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion
+from execsvc.store.memory import MemoryStore
+from tests.support.risks import lifted, risk_desk
 from tests.support.setrates import PAIR, SetRates
 from tests.support.simloop import SimClock, run_sim
 from tests.support.specs import spec as wish
 from tests.support.specs import specs as every_spec
 from tests.support.statements import ScriptedStatements
 from tests.support.venue import BTC_USD, ScriptedCatalogVenue
-from tests.support.world import ME, limit
+from tests.support.world import ME, limit, new_disk
 
 QUANTITY, PRICE = "spec.base_quantity", "spec.limit.limit_price"
 NOW_NS = 1_700_000_000_000_000_000
@@ -61,27 +62,34 @@ class Feeds:
 class Here:
     """A preview and everything it looks at, for a test to set."""
 
-    def __init__(self, limit_usd=None, instruments=(BTC_USD, ETH_EUR)):
+    def __init__(self, limit_usd=None, instruments=(BTC_USD, ETH_EUR), rules=None):
         self.clock = SimClock()
         self.catalog = Catalog(ScriptedCatalogVenue(instruments), self.clock)
         self.feeds = Feeds()
         self.rates = SetRates()
-        self.closed = None
+        self.closed = self.refused = None
         self.questions = []
         self.objection = None
         self.statements = ScriptedStatements()
-        limits = Limits(None if limit_usd is None else Decimal(limit_usd))
+        limit = None if limit_usd is None else Decimal(limit_usd)
+        store = MemoryStore(new_disk())
+        self.risk = risk_desk(
+            store, self.catalog, self.feeds, self.clock, rules=rules or lifted(max_order_notional=limit)
+        )
         self.preview = Preview(
             catalog=self.catalog,
             feeds=self.feeds,
-            risk=RiskDesk(limits, self.catalog, self.feeds),
-            limits=limits,
+            risk=self.risk,
             rates=self.rates,
             clock=self.clock,
-            closed_because=lambda: self.closed,
+            refusal=self._refusal,
             ask=self._asked,
             fees=FeeBook(self.statements, self.catalog, self.clock),
         )
+
+    def _refusal(self, who, spec):
+        self.refused = (who, spec)
+        return self.closed
 
     async def _asked(self, spec, instrument, by, caller):
         self.questions.append((spec, instrument.symbol, by, caller))
@@ -328,6 +336,14 @@ def test_a_closed_desk_is_a_breach_of_no_field():
         breach.message,
         found.placeable,
     )
+
+
+def test_the_desk_is_asked_about_the_caller_and_the_order_that_would_go():
+    """Rights and modes depend on both, and the rounded order is the one that would be placed."""
+    asked = []
+    looked(limit("0.1900000001", "60000.77"), asked.append)
+    who, spec = asked[0].refused
+    assert (ME, Decimal("0.19000000"), Decimal("60000.7")) == (who, spec.base_quantity, spec.limit_price)
 
 
 def test_rules_that_are_too_old_stand_against_placing():

@@ -204,7 +204,8 @@ def gateway(monkeypatch):
 
 
 @pytest.fixture(autouse=True)
-def _bare(monkeypatch):
+def _bare(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))  # the token of a gateway on this machine is not ours
     for name in ("EXECSVC_TARGET", "EXECSVC_TOKEN", "EXECSVC_TOKEN_FILE", "EXECSVC_OUTPUT", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

@@ -68,6 +68,14 @@ def test_limits_shows_what_may_go_now(execsvc, gateway):
     ]
 
 
+def test_limits_shows_what_is_used_of_a_limit_and_of_which_pair_it_is(execsvc, gateway):
+    """What is used stands before the limit, and what refuses nothing says so."""
+    answer = told()
+    answer.caller_limits.add(name="max_open_orders", symbol="BTC/USD", used="2", limit="5", shadow=True)
+    gateway.script("GetLimits", answer)
+    assert "max_open_orders BTC/USD  2 of 5 (only observed)" in execsvc("limits").out.splitlines()
+
+
 def test_limits_asks_about_the_pairs_that_were_named(execsvc, gateway):
     """One call: their counters, one read and one placement of each."""
     gateway.script("GetLimits", told())
@@ -301,6 +309,36 @@ def test_plan_ends_as_the_order_itself_would(execsvc, gateway, found, code, line
     said = planned(execsvc)
     assert (code, True) == (said.code, line in said.out)
     assert "would go now        no" in said.out
+
+
+def checked(*checks):
+    """A preview with these checks besides: name, passed, shadow."""
+    found = preview(placeable=False, allowed=all(passed or shadow for _, passed, shadow in checks))
+    del found.risk.checks[:]
+    for name, passed, shadow in checks:
+        found.risk.checks.add(name=name, passed=passed, shadow=shadow, limit="1", message="it is so")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("checks", "code"),
+    [
+        ((("max_orders_per_s", False, False),), 7),
+        ((("max_orders_per_s", False, False), ("max_open_orders", False, False)), 6),
+        ((("max_orders_per_s", False, False), ("max_open_orders", False, True)), 7),
+    ],
+    ids=["too fast", "and too many", "of which one is only observed"],
+)
+def test_a_plan_that_only_comes_too_soon_ends_as_such(execsvc, gateway, checks, code):
+    """The caller's pace heals by waiting, any other limit does not."""
+    gateway.script("PreviewOrder", checked(*checks))
+    assert code == planned(execsvc).code
+
+
+def test_plan_tells_what_is_only_observed(execsvc, gateway):
+    """Such a check fails and refuses nothing."""
+    gateway.script("PreviewOrder", checked(("max_open_orders", False, True)))
+    assert "max_open_orders  only observed: it is so" in planned(execsvc).out.splitlines()
 
 
 def test_plan_as_json_is_one_value_whatever_the_exit_code(execsvc, gateway):

@@ -22,7 +22,7 @@ READY = Ready(
     mode="paper",
     dev=True,
     grpc_address="127.0.0.1:50051",
-    http_address="127.0.0.1:51051",
+    http_url="http://127.0.0.1:51051",
     paper=PaperFacts("127.0.0.1:40117", 42, ("BTC/USD", "ETH/USD"), "intermediate", "100,000 USD"),
     demo=True,
     store="temporary (--store sqlite:///PATH keeps it)",
@@ -62,13 +62,15 @@ def service(monkeypatch):
 def test_dev_passes_its_options_on(execsvc, service):
     """Options become settings by the names of the environment; what is not said is not passed."""
     said = execsvc(
-        "dev", "--listen", "127.0.0.1:6000", "--http", "off", "--seed", "7", "--store", "memory:", "--no-demo"
+        *["dev", "--listen", "127.0.0.1:6000", "--http", "off", "--seed", "7", "--store", "memory:", "--no-demo"],
+        *["--config", "execsvc.toml"],
     )
     assert service.loaded == (
         {
             "EXECSVC_LISTEN": "127.0.0.1:6000",
             "EXECSVC_HTTP_LISTEN": "off",
             "EXECSVC_STORE": "memory:",
+            "EXECSVC_CONFIG": "execsvc.toml",
             "EXECSVC_SEED": "7",
             "EXECSVC_DEMO": "off",
         },
@@ -124,9 +126,16 @@ def test_banner_names_what_stands():
     ]
 
 
+def test_banner_says_whether_callers_need_a_token():
+    """`dev` has none unless a file of them was named."""
+    told = [run.banner(replace(READY, tokens=tokens), 5.0, 0.94) for tokens in (False, True)]
+    assert [True, False] == ["DEV: paper money, no tokens, loopback only." in text for text in told]
+    assert [False, True] == ["DEV: paper money, tokens, loopback only." in text for text in told]
+
+
 def test_banner_of_another_address_can_be_copied():
     """Commands name the target when it is not the default one; absent doors are not named."""
-    text = run.banner(replace(READY, grpc_address="127.0.0.1:6000", http_address="", demo=False, paper=None), 5.0, 0.94)
+    text = run.banner(replace(READY, grpc_address="127.0.0.1:6000", http_url="", demo=False, paper=None), 5.0, 0.94)
     assert "execsvc watch BTC/USD --target 127.0.0.1:6000  |" in text
     assert "metrics" not in text
     assert "demo" not in text

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Broken, Fault, Reason
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import Side
 from execsvc.domain.order import (
     LOOKS_LAG_NS,
@@ -20,7 +21,6 @@ from execsvc.domain.order import (
     CancelWished,
     Corrected,
     Doubted,
-    Intent,
     NeverSent,
     ProvedAbsent,
     Refused,

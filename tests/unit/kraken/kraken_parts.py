@@ -6,8 +6,9 @@ from pathlib import Path
 
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.instrument import Asset, AssetStatus
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import Side
-from execsvc.domain.order import Intent, submitted
+from execsvc.domain.order import submitted
 from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.kraken.names import Names
 from execsvc.kraken.private import KrakenPrivate

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from kraken_parts import vector
 
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import Side
-from execsvc.domain.order import Intent, submitted
+from execsvc.domain.order import submitted
 from execsvc.domain.spec import FeePreference, Offset, OrderType, SelfTradePrevention, TimeInForce
 from execsvc.kraken import encode, specs, wire
 from execsvc.kraken.batching import batch

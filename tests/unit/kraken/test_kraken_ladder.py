@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from kraken_parts import VECTORS, vector
 
 from execsvc.domain.market import BookTopic, EventTimes
-from execsvc.kraken import wire
+from execsvc.kraken import frames, wire
 from execsvc.kraken.checksum import digits
 from execsvc.kraken.figures import whole
 from execsvc.kraken.ladder import Desync, Ladder
 
 TIMES = EventTimes(None, 1)
-SNAPSHOT = msgspec.json.decode((VECTORS / "ws_book_snapshot.json").read_bytes(), type=wire.Frame)
-READ_BOOKS = wire.decoder(list[wire.BookData])
+SNAPSHOT = msgspec.json.decode((VECTORS / "ws_book_snapshot.json").read_bytes(), type=frames.Frame)
+READ_BOOKS = wire.decoder(list[frames.BookData])
 
 
 def ladder(depth=10, price_decimals=1, quantity_decimals=8):
@@ -26,7 +26,7 @@ def ladder(depth=10, price_decimals=1, quantity_decimals=8):
 
 
 def level(price, quantity):
-    return wire.LevelData(Decimal(price), Decimal(quantity))
+    return frames.LevelData(Decimal(price), Decimal(quantity))
 
 
 class NaiveBook:

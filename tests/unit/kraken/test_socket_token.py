@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from kraken_parts import live
 
-from execsvc.kraken.private import TOKEN_LIFE_S
+from execsvc.kraken.sockettoken import TOKEN_LIFE_S
 from tests.support.net import MemoryDialer, answer
 
 ACK = {"method": "subscribe", "success": True, "result": {"channel": "executions"}, "req_id": 1}
@@ -80,11 +80,11 @@ def test_an_unused_token_is_not_kept_beyond_its_life():
     dialer = MemoryDialer()
 
     async def act(side, clock):
-        first = await side._socket_token()
+        first = await side._token.take()
         await clock.sleep(TOKEN_LIFE_S - 1.0)
-        second = await side._socket_token()
+        second = await side._token.take()
         await clock.sleep(1.0)
-        return first, second, await side._socket_token()
+        return first, second, await side._token.take()
 
     assert live(Kraken(), act, dialer=dialer)[0] == ("token-1", "token-1", "token-2")
 
@@ -93,7 +93,7 @@ def test_a_token_costs_a_point_of_the_key():
     """It waits for the key's counter as any call, and may use what reads leave."""
 
     async def act(side, clock):
-        await side._socket_token()
+        await side._token.take()
         return side.rates.rest.level(clock.monotonic())
 
     assert live(Kraken(), act, tier="starter")[0] == 1
@@ -103,7 +103,7 @@ def test_no_token_is_shown():
     """By accident or otherwise."""
 
     async def act(side, clock):
-        await side._socket_token()
-        return repr(side)
+        await side._token.take()
+        return repr(side) + repr(side._token)
 
     assert "token-1" not in live(Kraken(), act)[0]

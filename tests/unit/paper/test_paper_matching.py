@@ -10,10 +10,20 @@ ORDERS = st.lists(
 
 def submit(book, side, price, qty, *, owned=False):
     """Match, then rest what is left, as the engine does."""
-    match = book.match(side, price, qty, now=0, owned=False)
-    if match.left:
-        book.rest(Resting(side, price, match.left, "OWN" if owned else ""), 0)
-    return [(fill.price, fill.qty) for fill in match.fills]
+    fills, left = taken(book, side, price, qty)
+    if left:
+        book.rest(Resting(side, price, left, *(("OWN", 0, 0, "me") if owned else ())), 0)
+    return [(fill.price, fill.qty) for fill in fills]
+
+
+def taken(book, side, limit, qty):
+    """What a stranger takes, going on whenever it met somebody's order; and what is left."""
+    fills, left, going = [], qty, True
+    while going:
+        match = book.match(side, limit, left, now=0)
+        fills += match.fills
+        left, going = match.left, match.paused
+    return fills, left
 
 
 class Naive:
@@ -78,29 +88,46 @@ def test_quantity_is_conserved(orders, side, qty, limit):
         submit(book, other, price, size, owned=owned)
     half = book.halves[opposite(side)]
     before = sum(level.qty for level in half.walk())
-    match = book.match(side, limit, qty, now=0, owned=False)
-    got = sum(fill.qty for fill in match.fills)
-    assert before - sum(level.qty for level in half.walk()) == got == qty - match.left
-    assert all(fill.price <= limit if side == "buy" else fill.price >= limit for fill in match.fills)
+    fills, left = taken(book, side, limit, qty)
+    got = sum(fill.qty for fill in fills)
+    assert before - sum(level.qty for level in half.walk()) == got == qty - left
+    assert all(fill.price <= limit if side == "buy" else fill.price >= limit for fill in fills)
 
 
 def test_owned_taker_stops_at_own_order():
-    """A trader's taker is handed its own resting order instead of trading with it."""
+    """An account's taker is handed its own resting order instead of trading with it."""
     book = Book()
-    mine = Resting("sell", 101, 5, "OWN")
+    mine = Resting("sell", 101, 5, "OWN", owner="me")
     for resting in (Resting("sell", 100, 2), mine, Resting("sell", 101, 5)):
         book.rest(resting, 0)
-    match = book.match("buy", None, 10, now=0, owned=True)
+    match = book.match("buy", None, 10, now=0, owner="me")
     assert ([(100, 2)], 8, mine) == ([(fill.price, fill.qty) for fill in match.fills], match.left, match.stopped_at)
 
 
-def test_reachable_leaves_own_orders_out():
-    """What an owned taker can reach counts strangers only."""
+def test_a_taker_pauses_after_an_order_of_another_account_and_trades_with_it():
+    """Only its own would be no trade; what that fill brings about comes before the next one."""
     book = Book()
-    for resting in (Resting("sell", 100, 2, "OWN"), Resting("sell", 101, 3), Resting("sell", 101, 4, "OWN")):
+    theirs, mine = Resting("sell", 100, 2, "HIS", owner="him"), Resting("sell", 101, 5, "OWN", owner="me")
+    for resting in (theirs, mine):
         book.rest(resting, 0)
-    assert [(101, 3)] == list(book.reachable("buy", 105))
-    assert [] == list(book.reachable("buy", 100))
+    first = book.match("buy", None, 10, now=0, owner="me")
+    assert ([theirs], 8, True, None) == (
+        [each.resting for each in first.fills],
+        first.left,
+        first.paused,
+        first.stopped_at,
+    )
+    assert mine is book.match("buy", None, 8, now=0, owner="me").stopped_at
+
+
+def test_reachable_leaves_own_orders_out():
+    """What an account's taker can reach is strangers and other accounts, whatever an iceberg of theirs shows."""
+    book = Book()
+    own = [Resting("sell", price, 2, "OWN", owner="me") for price in (100, 101)]
+    for resting in (*own, Resting("sell", 101, 3), Resting("sell", 101, 1, "HIS", 4, 1, "him")):
+        book.rest(resting, 0)
+    assert [(101, 8)] == list(book.reachable("buy", 105, "me"))
+    assert [] == list(book.reachable("buy", 100, "me"))
 
 
 def test_clearing_makers_spares_the_trader():

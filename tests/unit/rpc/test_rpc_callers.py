@@ -34,6 +34,18 @@ def test_this_machine_is_the_local_caller(peer):
     assert ("local", frozenset(Permission), ("main",)) == (caller.name, granted, caller.accounts)
 
 
+def test_the_local_caller_has_every_account_and_the_first_is_its_default():
+    """Who names none means that one."""
+    caller = LocalCaller("main", "hedge").recognise({}, "unix:")
+    assert (("main", "hedge"), "main") == (caller.accounts, caller.default)
+
+
+def test_without_tokens_nobody_but_the_local_caller_is_known():
+    """By that name."""
+    callers = LocalCaller("main")
+    assert [True, False] == [callers.knows(name) for name in ("local", "bot")]
+
+
 @pytest.mark.parametrize("peer", FAR)
 def test_another_machine_is_nobody(peer):
     """Without tokens nobody else is recognised, nor a peer that cannot be read."""

@@ -44,8 +44,8 @@ AccountService    GetLimits         READ   5  0.1 account
 AccountService    SubscribeBalances STREAM -  -   account
 AdminService      GetServerInfo     READ   5  0.1 any
 AdminService      GetVenueStatus    READ   5  0.1 account
-AdminService      SetTradingMode    CHANGE 10 0.1 kill           -
-AdminService      ListStreams       READ   5  0.1 admin          -
+AdminService      SetTradingMode    CHANGE 10 0.1 kill
+AdminService      ListStreams       READ   5  0.1 admin
 """
 ROWS = [line.split() for line in TABLE.strip().splitlines()]
 

@@ -1,13 +1,16 @@
 """Log lines: one JSON object each, listed fields only, no secret by accident."""
 
+import asyncio
 import io
 import json
 import logging
+import sqlite3
 
 import pytest
 import structlog
 from opentelemetry.sdk.trace import TracerProvider
 
+from execsvc.domain.errors import Declined, Fault, Reason
 from execsvc.runtime import logs
 
 
@@ -63,6 +66,24 @@ def test_standard_library_is_bridged(written):
     assert ("log", "grpc", "channel 7", "warning") == (line["event"], line["logger"], line["message"], line["level"])
 
 
+@pytest.mark.parametrize(
+    ("logger", "message"),
+    [
+        ("grpc._cython.cygrpc", "said hunter2"),
+        ("opentelemetry.exporter.otlp", "said hunter2"),
+        ("opentelemetry.util.re", logs.HIDDEN),
+        ("grpcish", logs.HIDDEN),
+        ("root", logs.HIDDEN),
+    ],
+)
+def test_a_library_that_is_not_listed_is_heard_without_its_words(written, logger, message):
+    """One of them logs the headers that it could not read, a collector's token among them."""
+    stream = written()
+    logging.getLogger("" if logger == "root" else logger).warning("said %s", "hunter2")
+    (line,) = lines(stream)
+    assert (logger, message) == (line["logger"], line["message"])
+
+
 def test_level_is_a_threshold(written):
     """Below it nothing comes out."""
     stream = written(level="WARNING")
@@ -83,6 +104,62 @@ def test_exception_becomes_fields(written):
     assert [("no such thing", "ValueError")] * 2 == [(line["error"], line["error_type"]) for line in lines(stream)]
     assert secret not in stream.getvalue()
     assert "test_exception_becomes_fields" in lines(stream)[0]["where"][-1]
+
+
+class RequestFailed(Exception):
+    """As an HTTP library's: its text quotes what it sent."""
+
+    __module__ = "aiohttp.client_exceptions"
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+@pytest.mark.parametrize("line", ["structlog", "asyncio"])
+def test_an_error_that_may_quote_a_request_loses_its_words(written, form, line):
+    """Its type and place stay: an HTTP library's error knows the headers it sent."""
+    stream = written(form)
+    failure = RequestFailed("RequestInfo(headers={'API-Sign': 'hunter2'})")
+    if line == "structlog":
+        structlog.get_logger().error("task.failed", name="x", exc_info=failure)
+    else:
+        logging.getLogger("asyncio").error("boom", exc_info=failure)
+    assert "hunter2" not in stream.getvalue()
+    assert "RequestFailed" in stream.getvalue()
+    assert logs.HIDDEN in stream.getvalue()
+
+
+async def test_what_asyncio_says_of_a_lost_error_shows_no_repr(written):
+    """It puts the task and the error's repr below its sentence; the sentence is enough."""
+    stream = written()
+
+    async def lost():
+        raise RequestFailed("hunter2")
+
+    task = asyncio.get_running_loop().create_task(lost())
+    await asyncio.wait([task])
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": "Task exception was never retrieved", "exception": task.exception(), "future": task}
+    )
+    (line,) = lines(stream)
+    assert "Task exception was never retrieved…" == line["message"]
+    assert ("RequestFailed", logs.HIDDEN) == (line["error_type"], line["error"])
+    assert "hunter2" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("failure", "words"),
+    [
+        (ValueError("no such thing"), "no such thing"),
+        (OSError(2, "No such file", "f"), "[Errno 2] No such file: 'f'"),
+        (Declined(Fault(Reason.INTERNAL, "ours")), "ours"),
+        (sqlite3.OperationalError("disk I/O error"), "disk I/O error"),
+        (ValueError("first\nsecond"), "first…"),
+        (ValueError("x" * 5000), "x" * 2000 + "…"),
+        (RequestFailed("hunter2"), logs.HIDDEN),
+    ],
+)
+def test_the_words_of_an_error_are_one_line_of_a_kind_that_quotes_nothing(failure, words):
+    """Ours, Python's and the store's; bounded, so that an answer of Kraken's cannot fill a log."""
+    assert words == logs.words_of(failure)
 
 
 def test_line_inside_a_span_names_it(written):

@@ -7,9 +7,11 @@ import pytest
 from opentelemetry import trace
 from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ParentBased
+from opentelemetry.trace import Status, StatusCode
 
-from execsvc.runtime.otel import OrdersAlways, build
+from execsvc.runtime.otel import ListedOnly, OrdersAlways, build
 from execsvc.telemetry import Telemetry, trace_id_of_current
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
@@ -59,6 +61,79 @@ async def test_with_an_endpoint_orders_are_recorded(monkeypatch, name):
     with telemetry.server_span("execsvc.v1.OrderService/PlaceOrder", {}) as span:
         assert span.is_recording()
     await shutdown()
+
+
+class Kept(SpanExporter):
+    """Keeps what it is given."""
+
+    def __init__(self):
+        self.spans, self.ended = [], []
+
+    def export(self, spans):
+        self.spans.extend(spans)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self):
+        self.ended.append("shutdown")
+
+    def force_flush(self, timeout_millis=30000):
+        self.ended.append(timeout_millis)
+        return True
+
+
+def exported(fill):
+    """What leaves of one span, which `fill(span)` may write on."""
+    kept = Kept()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(ListedOnly(kept)))
+    with provider.get_tracer("t").start_as_current_span("s", attributes={"execsvc.symbol": "BTC/USD"}) as span:
+        fill(span)
+    (span,) = kept.spans
+    return span
+
+
+def test_a_recorded_error_leaves_without_its_words():
+    """Somebody else's instrumentation records exceptions; its text, its stack and the status's sentence stay here."""
+
+    def fill(span):
+        span.record_exception(ValueError("hunter2"))
+        span.set_status(Status(StatusCode.ERROR, "ValueError: hunter2"))
+
+    left = exported(fill)
+    assert "hunter2" not in left.to_json()
+    assert [("exception", {})] == [(event.name, dict(event.attributes)) for event in left.events]
+    assert (StatusCode.ERROR, None) == (left.status.status_code, left.status.description)
+    assert {"execsvc.symbol": "BTC/USD"} == dict(left.attributes)
+
+
+def test_an_unlisted_attribute_does_not_leave():
+    """Also one that was set past telemetry.py; name, times and parents stay."""
+    left = exported(lambda span: span.set_attribute("http.request.header.api-sign", "hunter2"))
+    assert "hunter2" not in left.to_json()
+    assert "s" == left.name
+    assert left.end_time >= left.start_time > 0
+
+
+def test_a_span_of_ours_leaves_as_it_is():
+    """Nothing is copied where all is listed; the gate's status is a reason's name."""
+
+    def fill(span):
+        span.set_status(Status(StatusCode.ERROR, "RISK_REFUSED"))
+        seen.append(span)
+
+    seen = []
+    left = exported(fill)
+    assert "RISK_REFUSED" == left.status.description
+    assert seen[0].get_span_context() == left.context
+
+
+def test_ending_and_flushing_go_through():
+    """The exporter behind it is flushed and shut down."""
+    kept = Kept()
+    listed = ListedOnly(kept)
+    assert listed.force_flush(7)
+    listed.shutdown()
+    assert [7, "shutdown"] == kept.ended
 
 
 def test_orders_are_always_sampled_and_reads_by_ratio():

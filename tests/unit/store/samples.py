@@ -11,8 +11,9 @@ from execsvc.domain.account import AssetAmount, Fill
 from execsvc.domain.errors import Fault, FieldViolation, Reason
 from execsvc.domain.feesum import FeeSum
 from execsvc.domain.ids import OrderKey, wire_id
+from execsvc.domain.intent import Intent
 from execsvc.domain.market import EventTimes, Side
-from execsvc.domain.order import Intent, Order, Status, VenueOrder, submitted
+from execsvc.domain.order import Order, Status, VenueOrder, submitted
 from execsvc.domain.spec import OrderSpec, OrderType
 from execsvc.domain.story import Step, StepKind
 from tests.support.specs import specs as every_spec

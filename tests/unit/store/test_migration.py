@@ -15,8 +15,9 @@ from execsvc.domain.order import Acknowledged, NeverSent, Refused, Seen, Status,
 from execsvc.domain.story import StepKind
 from execsvc.ports import Known
 from execsvc.store import audit, records
-from execsvc.store.database import audit_flaws, scripts
+from execsvc.store.database import scripts
 from execsvc.store.sqlite import open_sqlite
+from tests.support.chains import flaws_of
 from tests.unit.store.samples import SECRET, Chance, StillClock, fill_of, intent_of, key_of, report_of
 
 UNSENT = NeverSent(Fault(Reason.VENUE_UNREACHABLE, "no connection"))
@@ -166,7 +167,7 @@ async def test_everything_the_first_build_wrote_is_there(path, store, history):
     assert (8, 1) == (await store.last_sequence("main"), await store.last_sequence("second"))
     assert [fill_of()] == [entry.fill for entry in await store.after("main", 6, 1)]
     assert range(501, 502) == await store.reserve("key", 0, 1)
-    assert {"main": (), "second": ()} == audit_flaws(path)
+    assert {"main": (), "second": ()} == flaws_of(path)
 
 
 async def test_an_old_store_goes_on(path, store):
@@ -181,7 +182,7 @@ async def test_an_old_store_goes_on(path, store):
     await store.remember("main", "halt", "by hand")
     assert "by hand" == await store.recall("main", "halt")
     assert None is await store.confirm()
-    assert {"main": (), "second": ()} == audit_flaws(path)
+    assert {"main": (), "second": ()} == flaws_of(path)
 
 
 async def test_an_old_store_forgets_as_a_new_one_does(path, store):
@@ -198,7 +199,7 @@ async def test_an_old_store_forgets_as_a_new_one_does(path, store):
         await store.after("main", 3, 10)
     assert [5, 6, 7, 8] == [entry.sequence for entry in await store.after("main", 4, 10)]
     assert Status.OPEN is (await store.get(key_of("b"))).status
-    assert {"main": (), "second": ()} == audit_flaws(path)
+    assert {"main": (), "second": ()} == flaws_of(path)
 
 
 async def test_times_of_old_fills_are_those_of_their_entries(path, store):

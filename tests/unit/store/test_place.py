@@ -4,10 +4,11 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from execsvc.store.place import StoreRefused, claim, network_kind
+from execsvc.store.place import StoreRefused, claim, disk_kind, kind_in
 
 MOUNTS = """\
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
@@ -84,22 +85,24 @@ def test_a_place_that_cannot_be_made_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("path", "kind"),
     [
-        ("/var/lib/x.db", None),
+        ("/var/lib/x.db", "ext4"),
         ("/mnt/share/x.db", "nfs4"),
-        ("/mnt/share/local/x.db", None),
-        ("/mnt/shared/x.db", None),
+        ("/mnt/share/local/x.db", "xfs"),
+        ("/mnt/shared/x.db", "ext4"),
         ("/mnt/with space/x.db", "cifs"),
-        ("/over/x.db", None),
+        ("/over/x.db", "ext4"),
     ],
 )
-def test_the_mount_that_holds_a_path_decides(tmp_path, path, kind):
+def test_the_mount_that_holds_a_path_decides(path, kind):
     """The longest mount point above a path counts, the later of two on one point."""
-    assert kind == network_kind(type(tmp_path)(path), MOUNTS)
+    assert kind == kind_in(MOUNTS, Path(path))
 
 
-def test_without_a_mount_table_nothing_is_refused(tmp_path):
-    """Where the kernel tells nothing, nothing is held against the path."""
-    assert None is network_kind(tmp_path, "")
+def test_without_a_mount_table_no_kind_is_made_up(tmp_path, monkeypatch):
+    """On other systems there is none: no kind is told, and nothing is held against the path."""
+    monkeypatch.setattr("execsvc.store.place._MOUNTS", tmp_path / "missing")
+    assert "" == disk_kind(tmp_path)
+    claim(tmp_path / "x.db").release()
 
 
 def test_a_network_mount_is_refused(tmp_path, monkeypatch):

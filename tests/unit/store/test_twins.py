@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from execsvc.domain.errors import ExecsvcError, Fault, Reason
+from execsvc.domain.modes import ModeEntry, Scope, TradingMode
 from execsvc.domain.order import (
     Acknowledged,
     CancelWished,
@@ -22,10 +23,11 @@ from execsvc.domain.order import (
 from execsvc.domain.story import Step, StepKind
 from execsvc.ports import OrderQuery
 from execsvc.store.batch import UNSETTLED
-from execsvc.store.database import Birth, audit_flaws, open_database
+from execsvc.store.database import Birth, open_database
 from execsvc.store.disk import Disk
 from execsvc.store.memory import MemoryStore
 from execsvc.store.sqlite import SqliteStore
+from tests.support.chains import flaws_of
 from tests.unit.store.samples import SECRET, fill_of, intent_of, key_of, report_of, spec_of
 
 FAULT = Fault(Reason.VENUE_ERROR, "as told", {"venue_error": "E"})
@@ -45,12 +47,20 @@ fills = st.builds(fill_of, st.sampled_from(["T1", "T2"]), account=st.sampled_fro
 intents = st.builds(intent_of, keys, st.builds(spec_of, st.sampled_from(["0.5", "0.50", "0.6"])))
 steps = st.lists(st.builds(Step, st.integers(0, 9), st.sampled_from(StepKind), st.just("Done.")), max_size=2).map(tuple)
 accounts = st.sampled_from(["main", "second"])
+scopes = st.one_of(
+    st.just(Scope(everything=True)),
+    st.builds(Scope, accounts, st.sampled_from(["", "ann"]), st.sampled_from(["", "BTC/USD"])),
+)
+modes = st.builds(
+    ModeEntry, scopes, st.sampled_from(TradingMode), st.sampled_from("xy"), st.just("ops"), st.integers(1, 9)
+)
 writes = st.one_of(
     st.tuples(st.just("begin"), intents, steps),
     st.tuples(st.just("record"), keys, events, steps),
     st.tuples(st.just("record_fill"), fills, st.none() | keys, st.none() | events),
     st.tuples(st.just("reserve"), st.sampled_from(["k", "l"]), st.integers(0, 50), st.integers(0, 9)),
     st.tuples(st.just("remember"), accounts, st.sampled_from(["halt", "bound"]), st.sampled_from(["", "1", "2"])),
+    st.tuples(st.just("set_mode"), accounts, modes),
     st.just(("reopen",)),
 )
 # The clock of a script starts at 1,000 and ticks with every call.
@@ -63,8 +73,8 @@ async def tell(store, name, arguments, now_ns):
     match name, arguments:
         case "begin" | "record", (*what, steps):
             call = getattr(store, name)(*what, now_ns, steps)
-        case "record_fill", _:
-            call = store.record_fill(*arguments, now_ns)
+        case "record_fill" | "set_mode", _:
+            call = getattr(store, name)(*arguments, now_ns)
         case "forget", (account, events, orders, limit):
             call = store.forget(account, events_before_ns=events, orders_before_ns=orders, limit=limit)
         case _:
@@ -104,6 +114,7 @@ async def told(reopened, script):
             [await store.find(account, venue_order_id=venue_id) for venue_id in ("OTX-1", "OTX-2")],
             [await store.story(key_of(name, account=account)) for name in "ab"],
             [await store.recall(account, name) for name in ("halt", "bound")],
+            await store.modes(account),
         )
         for account in ("main", "second")
     ]
@@ -125,7 +136,7 @@ async def both(script):
             return SqliteStore(open_database(path, BIRTH))
 
         answers = (await told(in_memory, script), await told(on_disk, script))
-        flaws = [*audit_flaws(path).values(), *(disk.audit_flaws(account) for account in disk.heads)]
+        flaws = [*flaws_of(path).values(), *(disk.audit_flaws(account) for account in disk.heads)]
     return *answers, flaws
 
 

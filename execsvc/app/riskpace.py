@@ -1,0 +1,121 @@
+"""How fast each caller goes, and whether it says the same thing twice: what the throttle and the duplicate guard remember.
+
+A bucket holds a whole batch, and one second's worth where that is more; whoever is turned away is told when the next order
+may go, exactly. Both are each caller's own, whatever the scope of the rule that sets them. Nothing here is durable: a restart
+begins with full buckets. Cancels are counted, and never held back.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from execsvc.domain.riskrules import Bound
+from execsvc.domain.spec import OrderSpec
+
+BURST_LEAST = 15  # the rows of the largest batch
+CANCELS_PER_S = 5  # a caller that cancels faster is worth a figure, and nothing else
+BUCKETS_MAX = 4096
+TWINS_MAX = 4096
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+_ULP_S = 1e-9  # whoever comes back at the very moment it was told is not turned away by a rounding
+
+
+@dataclass
+class Bucket:
+    """So many a second. Kept as the moment by which it is full again."""
+
+    per_s: int
+    full_at: float = 0.0
+
+    @property
+    def _spacing_s(self) -> float:
+        return 1.0 / self.per_s
+
+    def wait_s(self, now: float) -> float:
+        """Until the next one may go; 0: now."""
+        depth_s = (max(self.per_s, BURST_LEAST) - 1) * self._spacing_s
+        wait_s = self.full_at - depth_s - now
+        return wait_s if wait_s > _ULP_S else 0.0
+
+    def take(self, now: float) -> None:
+        """One goes."""
+        self.full_at = max(now, self.full_at) + self._spacing_s
+
+    def give_back(self) -> None:
+        """It did not go after all."""
+        self.full_at -= self._spacing_s
+
+
+@dataclass
+class Twins:
+    """The wishes of one caller of late: by what they say, when, and under which id."""
+
+    said: OrderedDict[Hashable, tuple[float, str]] = field(default_factory=OrderedDict)
+
+    def twin_of(self, spec: OrderSpec, client_order_id: str, since: float) -> str:
+        """The other id that said the same since then; empty: none did."""
+        at, other = self.said.get(_words(spec), (0.0, ""))
+        return other if other and at >= since and other != client_order_id else ""
+
+    def note(self, spec: OrderSpec, client_order_id: str, now: float) -> None:
+        """It says this now."""
+        words = _words(spec)
+        self.said[words] = (now, client_order_id)
+        self.said.move_to_end(words)
+        while len(self.said) > TWINS_MAX:
+            self.said.popitem(last=False)
+
+    def forget(self, spec: OrderSpec, client_order_id: str) -> None:
+        """Nothing came of it."""
+        words = _words(spec)
+        if self.said.get(words, (0.0, ""))[1] == client_order_id:
+            del self.said[words]
+
+
+class Pace:
+    """Of one account's callers."""
+
+    def __init__(self) -> None:
+        self._buckets: OrderedDict[Hashable, Bucket] = OrderedDict()
+        self._cancels: OrderedDict[str, Bucket] = OrderedDict()
+        self._twins: OrderedDict[str, Twins] = OrderedDict()
+
+    def __repr__(self) -> str:
+        return f"<Pace of {len(self._twins)} callers, {len(self._buckets)} buckets>"
+
+    def bucket(self, caller: str, bound: Bound) -> Bucket:
+        """The caller's own for that bound."""
+        per_s = int(bound.limit)
+        return _kept(self._buckets, (caller, bound.scope, per_s), lambda: Bucket(per_s))
+
+    def twins(self, caller: str) -> Twins:
+        """What the caller said of late."""
+        return _kept(self._twins, caller, Twins)
+
+    def cancelled(self, caller: str, now: float) -> bool:
+        """A cancel of the caller: whether it goes faster than its pace. It goes all the same."""
+        bucket = _kept(self._cancels, caller, lambda: Bucket(CANCELS_PER_S))
+        if bucket.wait_s(now):
+            return True
+        bucket.take(now)
+        return False
+
+
+def _words(spec: OrderSpec) -> Hashable:
+    """What makes two orders look alike: pair, side, size and every price."""
+    return (
+        *(spec.symbol, spec.side, spec.order_type, spec.base_quantity, spec.quote_quantity, spec.full_position),
+        *(spec.limit_price, spec.trigger_price, spec.offset, spec.limit_offset),
+    )
+
+
+def _kept(held: OrderedDict[K, V], key: K, new: Callable[[], V]) -> V:
+    """The one of that key, made where there is none; who has not been heard of for longest makes room."""
+    if key not in held:
+        held[key] = new()
+    held.move_to_end(key)
+    while len(held) > BUCKETS_MAX:
+        held.popitem(last=False)
+    return held[key]

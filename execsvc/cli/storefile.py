@@ -1,0 +1,61 @@
+"""Verbs that read the store's file: which file that is, and how it is opened.
+
+Nothing here writes, or asks a gateway.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from execsvc.cli.exits import BAD_CONFIG, Stopped
+
+if TYPE_CHECKING:
+    from execsvc.store.inspect import Inspection
+
+SQLITE = "sqlite:///"
+
+StoreFile = Annotated[
+    str,
+    typer.Option(
+        "--store", metavar="FILE", help="The store: a path or sqlite:///path. Else the one `serve` would use."
+    ),
+]
+
+
+@contextmanager
+def reading(store: str) -> "Iterator[Inspection]":
+    """The store, for reading. Raises Stopped, exit 3, when there is none or it cannot be read."""
+    from execsvc.store.inspect import inspecting
+    from execsvc.store.place import StoreRefused
+
+    try:
+        with inspecting(store_path(store)) as opened:
+            yield opened
+    except StoreRefused as refused:
+        raise Stopped(BAD_CONFIG, str(refused)) from None
+
+
+def store_path(store: str) -> Path:
+    """The file that is meant: named, or that of the settings. Raises Stopped for settings that name none."""
+    if store:
+        return Path("/" + store.removeprefix(SQLITE).lstrip("/")) if store.startswith(SQLITE) else Path(store)
+    from execsvc import settings
+
+    try:
+        path = settings.load(os.environ, overrides={}, dev=False).store
+    except settings.SettingsRefused as refused:
+        raise Stopped(BAD_CONFIG, f"{refused.problems[0]}; or name the file with --store FILE") from None
+    if path is None:
+        raise Stopped(BAD_CONFIG, "EXECSVC_STORE names no file: name it with --store FILE")
+    return path
+
+
+def rfc3339(at_ns: int) -> str:
+    """A time in UTC with all its nanoseconds."""
+    seconds, rest_ns = divmod(at_ns, 10**9)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest_ns:09d}Z"

@@ -1,0 +1,198 @@
+"""config check, show and schema: what is wrong and an exit code, what is in force and whence, what may be written."""
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from execsvc.domain.riskrules import RiskRule
+from execsvc.settings.names import NAMES
+from execsvc.settings.schema import DRAFT, schema
+
+EXAMPLE = Path("docs/examples/execsvc.toml")
+
+
+@pytest.fixture
+def place(tmp_path):
+    """The example with every file that it names."""
+    for name in ("main.key", "main.secret", "hedge.key", "hedge.secret"):
+        file = tmp_path / "keys" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("c2VjcmV0\n")
+        file.chmod(0o600)
+    for name in ("server.pem", "server.key", "callers-ca.pem"):
+        file = tmp_path / "tls" / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("-----BEGIN")
+    path = tmp_path / "execsvc.toml"
+    path.write_text(EXAMPLE.read_text())
+    return path
+
+
+def test_a_whole_configuration_is_one_line_and_exit_0(execsvc, place):
+    """How many of what, and which money."""
+    said = execsvc("config", "check", str(place))
+    assert (0, f"{place}: live mode, 2 account(s), 4 caller(s), 5 rule(s); nothing wrong\n") == (said.code, said.out)
+
+
+def test_every_problem_is_a_line_and_exit_3(execsvc, place):
+    """On stderr; nothing is said on stdout."""
+    place.write_text(place.read_text().replace('tier = "pro"', 'tier = "gold"').replace("weight = 3", "wieght = 3"))
+    said = execsvc("config", "check", str(place))
+    assert (3, "") == (said.code, said.out)
+    assert [
+        "execsvc.toml:20: accounts.main.tier: must be one of starter, intermediate, pro, unlimited",
+        "execsvc.toml:46: callers.risk.wieght: no such key; did you mean weight?",
+    ] == said.err.splitlines()
+
+
+def test_a_key_file_that_others_can_read_is_a_problem(execsvc, place):
+    """As serve would say; the content is not repeated."""
+    (place.parent / "keys" / "main.secret").chmod(0o644)
+    said = execsvc("config", "check", str(place))
+    assert 3 == said.code
+    assert said.err.startswith("accounts.main.secret_file: ")
+    assert "c2VjcmV0" not in said.err
+
+
+@pytest.mark.parametrize("name", ["keys/hedge.key", "tls/server.key"])
+def test_a_file_that_is_not_there_is_a_problem(execsvc, place, name):
+    """With the key of the configuration that names it."""
+    (place.parent / name).unlink()
+    said = execsvc("config", "check", str(place))
+    assert (3, 1) == (said.code, len(said.err.splitlines()))
+    assert str(place.parent / name) in said.err
+
+
+def test_what_is_allowed_and_seldom_meant_is_a_warning(execsvc, place):
+    """It says a fact and refuses nothing."""
+    text = place.read_text().replace('client_ca_file = "tls/callers-ca.pem"', "")
+    place.write_text(text.replace('symbols = ["BTC/USD", "ETH/USD"]', ""))
+    said = execsvc("config", "check", str(place))
+    assert 0 == said.code
+    assert "warning: callers have certificates, but tls.client_ca_file is not set: they prove nothing" in said.err
+    assert "warning: callers.momentum: may trade every pair" in said.err
+
+
+def test_the_file_is_that_of_the_environment_where_none_is_named(execsvc, place, monkeypatch):
+    """As for serve."""
+    monkeypatch.setenv("EXECSVC_CONFIG", str(place))
+    assert execsvc("config", "check").out.startswith(f"{place}: live mode")
+
+
+def test_what_is_in_force_is_shown_with_its_place(execsvc, place, monkeypatch):
+    """The environment's, the file's by line, and defaults; keys by their files alone."""
+    monkeypatch.setenv("EXECSVC_LOG_LEVEL", "debug")
+    told = {row["name"]: row for row in json.loads(execsvc("config", "show", str(place), "--output", "json").out)}
+    assert ("debug", "environment") == (told["EXECSVC_LOG_LEVEL"]["value"], told["EXECSVC_LOG_LEVEL"]["origin"])
+    assert ("live", "execsvc.toml:5") == (told["EXECSVC_MODE"]["value"], told["EXECSVC_MODE"]["origin"])
+    assert ("90", "default") == (told["EXECSVC_RETENTION_DAYS"]["value"], told["EXECSVC_RETENTION_DAYS"]["origin"])
+    key = told["accounts.hedge.key_file"]
+    assert (str(place.parent / "keys" / "hedge.key"), "execsvc.toml:24") == (key["value"], key["origin"])
+    assert "account hedge, symbol BTC/USD: max_order_quantity 0.5" == told["risk.rules[1]"]["value"]
+    assert "execsvc.toml:53" == told["risk"]["origin"]
+
+
+def test_what_outranks_an_accounts_own_figure_is_where_it_is_from(execsvc, place, monkeypatch):
+    """The environment's word for all accounts, else the line of the account's own, else the common one's."""
+    place.write_text("dead_mans_switch = 30\n" + place.read_text())
+    monkeypatch.setenv("EXECSVC_TIER", "starter")
+    told = {row["name"]: row for row in json.loads(execsvc("config", "show", str(place), "--output", "json").out)}
+    names = ("accounts.main.tier", "accounts.main.dead_mans_switch", "accounts.hedge.dead_mans_switch")
+    assert [("starter", "environment"), ("60", "execsvc.toml:22"), ("30", "execsvc.toml:1")] == [
+        (told[name]["value"], told[name]["origin"]) for name in names
+    ]
+
+
+def test_every_setting_is_shown(execsvc, place):
+    """One that is in force and not shown would be looked for in vain."""
+    told = {row["name"] for row in json.loads(execsvc("config", "show", str(place), "--output", "json").out)}
+    of_accounts = {"EXECSVC_TIER", "EXECSVC_DEAD_MANS_SWITCH", "EXECSVC_MAX_ORDER_NOTIONAL"}
+    assert {each.name for each in NAMES} - of_accounts == {name for name in told if name.startswith("EXECSVC_")}
+
+
+def test_rules_have_the_places_they_were_written_in(execsvc, place, monkeypatch):
+    """That of the environment comes first and takes nobody's place."""
+    monkeypatch.setenv("EXECSVC_MAX_ORDER_NOTIONAL", "10")
+    told = {row["name"]: row for row in json.loads(execsvc("config", "show", str(place), "--output", "json").out)}
+    assert ("every order: max_order_notional 10", "environment") == (
+        told["EXECSVC_MAX_ORDER_NOTIONAL"]["value"],
+        told["EXECSVC_MAX_ORDER_NOTIONAL"]["origin"],
+    )
+    assert told["risk.rules[3]"]["value"].startswith("caller hedger: ")
+
+
+# ---- the schema ------------------------------------------------------------------------------------------------------
+
+
+def fits(value, shape, defs):
+    """Whether a value is what the schema allows: the part of draft 2020-12 that ours is written with."""
+    if "$ref" in shape:
+        return fits(value, defs[shape["$ref"].rpartition("/")[2]], defs)
+    if "anyOf" in shape:
+        return any(fits(value, each, defs) for each in shape["anyOf"])
+    if "enum" in shape or "const" in shape:
+        return value in shape.get("enum", [shape.get("const")])
+    kinds = {"object": dict, "array": list, "string": str, "boolean": bool, "integer": int, "number": int | float}
+    if not isinstance(value, kinds[shape["type"]]) or (isinstance(value, bool) and shape["type"] != "boolean"):
+        return False
+    if isinstance(value, dict):
+        more = shape.get("additionalProperties", True)
+        rows = shape.get("properties", {})
+        known = all(name in rows or (more is not False and fits(each, more, defs)) for name, each in value.items())
+        needed = set(shape.get("required", ())) <= value.keys()
+        return known and needed and all(fits(each, rows[name], defs) for name, each in value.items() if name in rows)
+    if isinstance(value, list):
+        return all(fits(each, shape["items"], defs) for each in value)
+    if isinstance(value, str):
+        return len(value) >= shape.get("minLength", 0)
+    low, high = shape.get("minimum", value), shape.get("maximum", value)
+    return low <= value <= high and value > shape.get("exclusiveMinimum", value - 1)
+
+
+def allowed(text):
+    made = schema()
+    return fits(tomllib.loads(text), made, made["$defs"])
+
+
+def test_the_schema_is_printed_as_json(execsvc):
+    """For an editor, with the draft it is written in."""
+    assert schema() == json.loads(execsvc("config", "schema").out)
+    assert "https://json-schema.org/draft/2020-12/schema" == schema()["$schema"] == DRAFT
+
+
+def test_the_example_fits_the_schema():
+    """What the page shows is what an editor lets pass."""
+    assert allowed(EXAMPLE.read_text())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "lsten = '127.0.0.1:1'",
+        "demo = 1",
+        "seed = -1",
+        "deadline_floor = 20",
+        "tier = 'gold'",
+        "[accounts.main]\napi_secret = 'x'",
+        "[callers.x]\nweight = 1",
+        "[callers.x]\npermissions = []\nsides = ['long']",
+        "[risk]\nmax_open_orders = 'many'",
+        "[risk]\nsymbol = 'BTC/USD'",
+        "[[risk.rules]]\nmax_notional = 1",
+        "[risk]\nshadow = ['max_notional']",
+        "[tls]\ncert = 'x'",
+    ],
+)
+def test_what_the_reader_refuses_by_shape_the_schema_refuses_too(text):
+    """An editor marks it before anything is started."""
+    assert not allowed(text)
+
+
+def test_the_schema_has_every_limit_and_every_key():
+    """A limit that is added to the rules can be written down, and is known to editors."""
+    made = schema()
+    assert set(RiskRule.__dataclass_fields__) == made["$defs"]["RiskRule"]["properties"].keys()
+    keys = {each.file_key for each in NAMES if each.in_file and "." not in each.file_key}
+    assert keys | {"tls", "accounts", "callers", "risk"} == made["properties"].keys()

@@ -1,0 +1,161 @@
+"""`execsvc halt` and `execsvc resume`: what is asked for, what is said of it, and when somebody is asked first."""
+
+import io
+
+import grpc
+import pytest
+from execsvc_api.v1 import admin_service_pb2 as admin
+from execsvc_api.v1 import limits_pb2 as limits
+
+EVERYTHING = limits.TradingScope(everything=True)
+WHY = ("--comment", "news")
+
+
+def entry(mode, scope=EVERYTHING):
+    return limits.TradingModeEntry(scope=scope, mode=f"TRADING_MODE_{mode}", comment="news", set_by="risk")
+
+
+HALTED = admin.SetTradingModeResponse(current=entry("HALTED"), cancel_requested_count=3)
+LIFTED = admin.SetTradingModeResponse(previous=entry("HALTED"), current=entry("NORMAL"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "scope", "mode"),
+    [
+        (("--everything",), EVERYTHING, limits.TRADING_MODE_HALTED),
+        (("--account", "main"), limits.TradingScope(account="main"), limits.TRADING_MODE_HALTED),
+        (
+            ("--caller", "bot", "--mode", "cancel-only"),
+            limits.TradingScope(caller="bot"),
+            limits.TRADING_MODE_CANCEL_ONLY,
+        ),
+        (
+            ("--account", "main", "--caller", "bot", "--symbol", "BTC/USD", "--mode", "reduce-only"),
+            limits.TradingScope(account="main", caller="bot", symbol="BTC/USD"),
+            limits.TRADING_MODE_REDUCE_ONLY,
+        ),
+        (
+            ("--symbol", "BTC/USD", "--mode", "halted"),
+            limits.TradingScope(symbol="BTC/USD"),
+            limits.TRADING_MODE_HALTED,
+        ),
+    ],
+)
+def test_halt_asks_for_what_was_typed(execsvc, gateway, typed, scope, mode):
+    """Scope, mode and comment, word for word, and nobody is asked before, though live money is traded."""
+    gateway.mode = "live"
+    gateway.script("SetTradingMode", HALTED)
+    said = execsvc("halt", *typed, *WHY)
+    (asked,) = gateway.requests["SetTradingMode"]
+    assert (0, scope, mode, "news") == (said.code, asked.scope, asked.mode, asked.comment)
+
+
+def test_halt_says_what_is_in_force_and_how_many_go(execsvc, gateway):
+    """In columns for people, under the contract's names for scripts."""
+    gateway.script("SetTradingMode", HALTED)
+    assert [
+        "now          HALTED for everything, set by risk: news",
+        "before       nothing",
+        "asked to go  3",
+    ] == execsvc("halt", "--everything", *WHY, "-o", "table").out.splitlines()
+    told = execsvc("halt", "--everything", *WHY, "-o", "json").json
+    assert (None, "TRADING_MODE_HALTED", True, 3) == (
+        told["previous"],
+        told["current"]["mode"],
+        told["current"]["scope"]["everything"],
+        told["cancelRequestedCount"],
+    )
+
+
+@pytest.mark.parametrize("verb", [("halt",), ("resume", "--yes")])
+def test_a_caller_nobody_knows_is_said_aloud(execsvc, gateway, verb):
+    """Who mistypes a name in an emergency reads it at once; it is done all the same, and scripts find it in the answer."""
+    scope = limits.TradingScope(caller="bto")
+    answer = admin.SetTradingModeResponse(current=entry("HALTED", scope), caller_unknown=True)
+    gateway.script("SetTradingMode", answer)
+    said = execsvc(*verb, "--caller", "bto", *WHY, "-o", "json")
+    assert (0, True) == (said.code, said.json["callerUnknown"])
+    assert "warning: nobody of the name 'bto' is known there" in said.err
+
+
+def test_a_caller_who_is_known_is_no_warning(execsvc, gateway):
+    """Nothing is said but what is in force."""
+    gateway.script("SetTradingMode", HALTED)
+    said = execsvc("halt", "--caller", "bot", *WHY, "-o", "json")
+    assert (False, "") == (said.json["callerUnknown"], said.err)
+
+
+@pytest.mark.parametrize("verb", ["halt", "resume"])
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (WHY, "or say --everything"),
+        (("--everything", "--caller", "bot", *WHY), "--everything stands alone"),
+        (("--everything",), "--comment"),
+    ],
+)
+def test_what_cannot_be_meant_is_the_commands_mistake(execsvc, gateway, verb, typed, words):
+    """No scope, everything and something, no comment: exit 2, and nothing is asked."""
+    said = execsvc(verb, *typed)
+    assert (2, []) == (said.code, gateway.requests["SetTradingMode"])
+    assert words in said.err
+
+
+def test_resume_lifts_exactly_that_scope(execsvc, gateway):
+    """NORMAL for the same scope; what was before is told."""
+    gateway.script("SetTradingMode", LIFTED)
+    said = execsvc("resume", "--caller", "bot", *WHY, "--yes", "-o", "table")
+    (asked,) = gateway.requests["SetTradingMode"]
+    assert (0, limits.TradingScope(caller="bot"), limits.TRADING_MODE_NORMAL) == (said.code, asked.scope, asked.mode)
+    assert "before  HALTED for everything, set by risk: news" == said.out.splitlines()[1]
+
+
+class Terminal(io.StringIO):
+    """A person at the keyboard."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.mark.parametrize(("typed", "code", "asked"), [("resume\n", 0, 1), ("yes\n", 2, 0), ("", 2, 0)])
+def test_resume_asks_on_a_terminal(execsvc, gateway, monkeypatch, typed, code, asked):
+    """The modes in force are shown, and one word lets it go on."""
+    gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=[entry("HALTED")]))
+    gateway.script("SetTradingMode", LIFTED)
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    said = execsvc("resume", "--everything", *WHY)
+    assert (code, asked) == (said.code, len(gateway.requests["SetTradingMode"]))
+    assert "in force: HALTED for everything, set by risk: news" in said.err
+
+
+def test_resume_wants_yes_where_nobody_can_be_asked(execsvc, gateway, monkeypatch):
+    """A script says it in words."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("resume\n"))
+    said = execsvc("resume", "--everything", *WHY)
+    assert (2, []) == (said.code, gateway.requests["SetTradingMode"])
+    assert "--yes" in said.err
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "exit_"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING", 9),
+        (grpc.StatusCode.UNAVAILABLE, "STORE_UNAVAILABLE", 4),
+        (grpc.StatusCode.NOT_FOUND, "UNKNOWN_SYMBOL", 2),
+    ],
+)
+def test_a_refusal_is_its_exit_code(execsvc, gateway, fail, code, reason, exit_):
+    """As for every verb."""
+    gateway.script("SetTradingMode", fail(code, reason, "HALTED for everything is in force here"))
+    said = execsvc("halt", "--everything", *WHY, "--timeout", "1")
+    assert exit_ == said.code
+    assert "HALTED for everything is in force here" in said.err
+
+
+def test_status_shows_the_modes_in_force(execsvc, gateway):
+    """What it is for is named, part by part."""
+    scope = limits.TradingScope(account="main", caller="bot")
+    gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=[entry("HALTED", scope)]))
+    gateway.script("GetVenueStatus", admin.GetVenueStatusResponse())
+    said = execsvc("status", "-o", "table")
+    assert "trading mode  HALTED for account main, caller bot, set by risk: news" in said.out.splitlines()
