@@ -142,6 +142,7 @@ def exchange_in(home, nursery):
         yield Exchange(life)
     finally:
         life.kill()
+        (home / "said-exchange").unlink(missing_ok=True)  # it begins with the exchange's keys
 
 
 @contextmanager
