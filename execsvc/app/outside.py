@@ -133,8 +133,8 @@ class Outside:
         return each.noted + (self._settles_s() if each.asked else 0.0)
 
     async def _adopted(self, report: VenueOrder) -> Order | None:
-        """Durable from its first picture on; None where that does not say what is wanted."""
-        if report.spec is None:
+        """Durable from its first picture on; None where that does not say all that is wanted."""
+        if report.spec is None or not report.leverage_told:
             return None
         now_ns = self._clock.wall_ns()
         blank = _blank(self._account, report, report.spec, now_ns)

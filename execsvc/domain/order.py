@@ -80,6 +80,7 @@ class VenueOrder:
     current_trigger_price: Decimal | None = None
     triggered: bool | None = None
     asked_ns: int | None = None  # when a look at it began; None: the stream's word, which is never late
+    leverage_told: bool = True  # False: on margin, and nobody said with what leverage; the other figures of spec hold
 
     def told_before(self) -> "VenueOrder":
         """The same picture when its fill is a repeat: it adds nothing."""
@@ -135,9 +136,13 @@ class CancelWished:
 
 @dataclass(frozen=True)
 class Amended:
-    """Kraken took an amend: this is wanted now. Below what is filled, the rest is cancelled (kraken.md 2.4)."""
+    """Kraken took an amend: this is wanted now. Below what is filled, the rest is cancelled (kraken.md 2.4).
+
+    written_ns: when the amend was written down; what was told of the wish since may be a later amend, and stands.
+    """
 
     spec: OrderSpec
+    written_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -231,7 +236,9 @@ class Order:
                 return self._unsent(fault)
             case CancelWished():
                 return self if self.status in TERMINAL else replace(self, cancel_requested=True)
-            case Amended(spec):
+            case Amended(spec, written_ns):
+                if written_ns is not None and self.spec_time_ns > written_ns and spec != self.spec:
+                    return self  # another amend was told first; should it be the earlier one, the stream tells this one too
                 wanted = spec.base_quantity
                 below = wanted is not None and wanted < self.filled_quantity and self.status in LIVE
                 return replace(self, spec=spec, status=Status.CANCELLED if below else self.status)
@@ -269,7 +276,8 @@ class Order:
         """The order with what Kraken shows folded in; quantities only grow. Whether it may be folded, apply() knows.
 
         An older wish is left out, since nothing might mend it: that of a picture as it was open, of what has ended, and of a
-        look so soon after an amend that it may not show it yet.
+        look that shows it open so soon after an amend that it may not show that yet. A picture of its end is never older:
+        nothing amends an order after that.
         """
         told = self.filled_quantity if report.filled_quantity is None else report.filled_quantity
         quantity = max(told, self.filled_quantity)
@@ -286,7 +294,7 @@ class Order:
         if end_fault is None and status in {Status.CANCELLED, Status.EXPIRED, Status.REJECTED}:
             end_fault = end_fault_of(status.value, report.reason)
         too_soon = report.asked_ns is not None and report.asked_ns < self.spec_time_ns + LOOKS_LAG_NS
-        older = too_soon or (self.status in TERMINAL and report.status in LIVE)
+        older = report.status in LIVE and (too_soon or self.status in TERMINAL)
         return replace(
             self,
             spec=self.spec if report.spec is None or older else self.spec.amended(report.spec),

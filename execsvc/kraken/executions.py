@@ -143,6 +143,7 @@ class ExecutionRows:
             open_time_ns=stamp_ns(row.timestamp) if row.exec_type in _OPENING else None,
             reason=_reason(row),
             spec=known.spec,
+            leverage_told=known.picture is None or not known.picture.margin,
             parent_order_id=row.ord_ref_id or "",
             current_trigger_price=_optional(None if row.triggers is None else row.triggers.actual_price) or None,
             triggered=_FIRED.get(row.triggers.status) if row.triggers is not None else None,

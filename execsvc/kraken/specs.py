@@ -108,7 +108,7 @@ def _of_row(row: wire.OrderRow, names: Names) -> OrderSpec:
 
 
 def of_execution(row: frames.ExecutionData, names: Names) -> OrderSpec | None:
-    """The wish behind an order of the stream, all its deltas put together."""
+    """The wish behind an order of the stream, all its deltas put together. Of one on margin the leverage is not told."""
     try:
         return _of_execution(row, names)
     except (_Foreign, Broken):
@@ -117,7 +117,7 @@ def of_execution(row: frames.ExecutionData, names: Names) -> OrderSpec | None:
 
 def _of_execution(row: frames.ExecutionData, names: Names) -> OrderSpec:
     side = SIDES.get(row.side)
-    if side is None or not row.symbol or row.margin:
+    if side is None or not row.symbol:
         raise _Foreign
     trigger = row.triggers or frames.TriggersData()
     limit = _typed(row.limit_price, row.limit_price_type)

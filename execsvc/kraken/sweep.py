@@ -7,6 +7,7 @@ A look that cannot be finished raises: it proves nothing.
 
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from execsvc.domain.errors import Busy, Declined, ExecsvcError, Fault, ProtocolBroken, Reason, error_of
@@ -56,7 +57,7 @@ class Sweeper:
         began_ns = self._began_ns(wire_ids, since_ns)
         filtered = began_ns is None or self._filtered_is_cheaper(len(wire_ids))
         wait_s = self._rates.look_wait_s(self._cost(1 if filtered else self._pages), leave=_left(counts=counts))
-        began = self._clock.monotonic()
+        began, asked_ns = self._clock.monotonic(), self._clock.wall_ns()
         look = _Look(self._rest, self._names, self._clock, by, began)
         wanted = sorted(wire_ids)
         if wait_s and not counts and not self._rates.look_wait_s(self._cost(0), leave=BARRIER_LEAVES):
@@ -70,7 +71,9 @@ class Sweeper:
             self._pages = max(1, look.pages)
         else:
             looked_for = await look.one_by_one(wanted)
-        found = {wire_id: report for wire_id, report in look.found.items() if wire_id in wire_ids}
+        found = {
+            wire_id: replace(report, asked_ns=asked_ns) for wire_id, report in look.found.items() if wire_id in wire_ids
+        }
         ended = self._clock.monotonic()
         return Sighting(began, ended, ended if look.barrier is None else look.barrier, found, looked_for)
 

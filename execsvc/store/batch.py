@@ -227,7 +227,7 @@ class Batch:
         amend = stored.apply(event, now_ns)
         changed = order
         if isinstance(event, Applied) and amend is not stored and not event.superseded:
-            wanted = Amended(amend.wish.applied_to(order.spec))
+            wanted = Amended(amend.wish.applied_to(order.spec), amend.attempt_time_ns)
             changed = order.apply(wanted, now_ns)
             steps = (*steps, step_of(wanted, order, changed, now_ns)) if changed is not order else steps
         text = "" if amend is stored else records.text_of(amend)

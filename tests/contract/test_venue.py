@@ -139,7 +139,9 @@ async def test_order_lives_and_is_cancelled(venue):
     known = replace(order, venue_order_id=placed.venue_order_id)
     sighting = await venue.private.sweep(frozenset({order.venue_client_id}), venue.by)
     (queried,) = await venue.private.query((placed.venue_order_id,), venue.by)
-    assert (Status.OPEN, replace(queried, asked_ns=None)) == (queried.status, sighting.found[order.venue_client_id])
+    found = sighting.found[order.venue_client_id]
+    assert None not in {found.asked_ns, queried.asked_ns}
+    assert (Status.OPEN, replace(queried, asked_ns=found.asked_ns)) == (queried.status, found)
     assert sighting.began <= sighting.barrier <= sighting.ended
     assert CancelTaken(pending=False) == await venue.cancel(known)
     assert CancelFoundNothing() == await venue.cancel(known)

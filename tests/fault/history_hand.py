@@ -102,17 +102,30 @@ class Person:
         while not self._over.is_set():
             txid = self.hand.place(price=chance.choice((RESTING_AT, RESTING_AT, FILLING_AT)))
             self._over.wait(chance.uniform(0.1, 0.4))
-            self._amend_one(chance)
+            order_id = self._amend_one(chance)
             self._over.wait(chance.uniform(0.1, 0.4))
+            if order_id is not None and chance.random() < 0.5:
+                self._amend_and_end(chance, order_id)
             if chance.random() < 0.5:
                 self.hand.cancel(txid)
 
     def _amend_one(self, chance):
-        """Of all that rest: another quantity, or a price at which nobody takes it any more."""
+        """Of all that rest: another quantity, or a price at which nobody takes it any more. Its id, None where none rests."""
         open_ones = [order for order in self._exchange.orders() if order["status"] == "open"]
         if not open_ones:
-            return
+            return None
         order = chance.choice(open_ones)
+        self._amend(chance, order)
+        return order["order_id"]
+
+    def _amend_and_end(self, chance, order_id):
+        """Once more, a moment after it was amended, and that is the last of it: who was away meanwhile must ask."""
+        (order,) = [order for order in self._exchange.orders() if order["order_id"] == order_id]
+        if order["status"] == "open":
+            self._amend(chance, order)
+            self.hand.cancel(order_id)
+
+    def _amend(self, chance, order):
         if chance.random() < 0.5:
             quantity = Decimal(order["volume"]) * chance.randint(6, 15) / 10
             self.hand.amend(order["order_id"], order_qty=f"{quantity.quantize(_STEP):f}")

@@ -125,7 +125,7 @@ class Evidence:
 
     def _ledgers(self):
         return ledger.Ledgers(
-            there=market.rows(self.exchange, self.amended_by_hand),
+            there=market.rows(self.exchange),
             here=[row_of(order) for order in self.disk.orders.values()],
             fills_there=frozenset(self.exchange.venue.orders.trades),
             fills_here=frozenset(self.disk.ledgers[ACCOUNT].fills),

@@ -1,7 +1,8 @@
 """A person at the exchange's own screen, beside the gateways: places, changes and cancels orders, also those of others.
 
 It costs no counter, for the exchange's screen is not behind the key. What it did is for the judges: orders that nobody placed
-through a gateway, and changes that no caller asked for.
+through a gateway, and changes that no caller asked for. It insists, too: what has just been changed, by whomever, is changed
+once more and ended, above all while no gateway hears of it.
 """
 
 import asyncio
@@ -16,6 +17,8 @@ from tests.sim.market import ASK, BID, SYMBOL, TICK
 from tests.support.entropy import stream
 
 _KINDS = ("limit", "limit", "stop-loss", "iceberg", "trailing-stop")
+_INSISTS_S, _JUST_NS = 0.25, 3 * 10**9
+_UNHEARD, _HEARD = 0.5, 0.1  # how likely it is, at each look, that what was just changed is changed again
 
 
 class Hands:
@@ -33,9 +36,23 @@ class Hands:
         while True:
             await asyncio.sleep(self.chance.expovariate(self.a_second))
             # What was done before the first stream stood is nobody's business.
-            self._begun = self._begun or self.world.gateway.house.executions.state is FeedState.LIVE
+            self._begun = self._begun or self._is_heard
             if self._begun:
                 self.world.wire.do(self._carried_out(self.chance.choice(acts)))
+
+    async def insist(self):
+        """Draws of its own, so that the day is otherwise as it would be without."""
+        chance = stream(self.world.seed, "hands", "insist")
+        while True:
+            await asyncio.sleep(_INSISTS_S)
+            if self._begun and chance.random() < (_HEARD if self._is_heard else _UNHEARD):
+                self.world.wire.do(self._carried_out(lambda now: self._change_again(now, chance)))
+
+    @property
+    def _is_heard(self):
+        """Whether a gateway is told of what happens."""
+        gateway = self.world.gateway
+        return gateway.process.alive and gateway.house.executions.state is FeedState.LIVE
 
     def _carried_out(self, act):
         def done(now):
@@ -73,14 +90,28 @@ class Hands:
 
     def _change(self, now):
         order = self._some_open()
-        if order is None:
+        if order is not None:
+            self._change_one(order, now, self.chance)
+
+    def _change_again(self, now, chance):
+        """What was changed within V; mostly it ends with that."""
+        found = self.venue.orders.open_ones()
+        found = [order for order in found if order.amends and order.amends[-1].booked > now - _JUST_NS]
+        if not found:
             return
-        params = {"order_qty": money.text(self.world.unlike.quantity(self.chance, most=3_000_000))}
+        order = chance.choice(found)
+        self._change_one(order, now, chance)
+        self.world.counts["changed again"] += 1
+        if order.open and chance.random() < 0.7:
+            self._cancel_one(order, now)
+
+    def _change_one(self, order, now, chance):
+        params = {"order_qty": money.text(self.world.unlike.quantity(chance, most=3_000_000))}
         if order.terms.display is not None:
             return  # an iceberg's parts must fit its whole
-        if order.terms.price is not None and self.chance.random() < 0.5:
+        if order.terms.price is not None and chance.random() < 0.5:
             near = TICK * order.terms.price
-            params = {"limit_price": money.text(self.world.unlike.price(self.chance, near))}
+            params = {"limit_price": money.text(self.world.unlike.price(chance, near))}
         listing = self.venue.listing(SYMBOL)
         done = amend(self.venue.engine, listing, order, read_change(Params(params), order, listing), now)
         self.world.amended_by_hand.add(done.id)
@@ -89,9 +120,12 @@ class Hands:
     def _cancel(self, now):
         order = self._some_open()
         if order is not None:
-            self.world.cancelled_by_hand.add(order.id)
-            self.world.trace.note("hands", "cancel", order.id)
-            self.venue.engine.cancel(order, now, reason="User requested")
+            self._cancel_one(order, now)
+
+    def _cancel_one(self, order, now):
+        self.world.cancelled_by_hand.add(order.id)
+        self.world.trace.note("hands", "cancel", order.id)
+        self.venue.engine.cancel(order, now, reason="User requested")
 
     def _some_open(self):
         found = self.venue.orders.open_ones()

@@ -127,8 +127,8 @@ def stood(exchange, names, by_hand):
     )
 
 
-def rows(exchange, by_hand):
-    """Every order as the exchange has it now; `by_hand` are the changes that a person made."""
+def rows(exchange):
+    """Every order as the exchange has it now."""
     return [
         OrderRow(
             venue_id=order.id,
@@ -137,7 +137,6 @@ def rows(exchange, by_hand):
             cost=Decimal(order.cost).scaleb(-order.terms.pair.quote.decimals),
             fee=Decimal(order.fee).scaleb(-order.terms.pair.quote.decimals),
             figures=_figures(order.terms),
-            by_hand=any(change.id in by_hand for change in order.amends),
         )
         for order in exchange.venue.orders.accepted()
     ]

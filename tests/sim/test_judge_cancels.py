@@ -161,6 +161,13 @@ UNLIKE = {
         "ledger.figures",
         {"here": [replace(THERE, figures={"base_quantity": Decimal(3)})]},
     ),
+    "a price that is another, of one that has ended": (
+        "ledger.figures",
+        {
+            "there": [replace(THERE, status="canceled")],
+            "here": [replace(THERE, status="cancelled", figures={"limit_price": TWO})],
+        },
+    ),
     "a fill that is missing": ("ledger.fills", {"fills_there": {"T1"}}),
     "a fill that never was": ("ledger.fills", {"fills_here": {"T1"}}),
     "placed elsewhere, filled, and not known": ("ledger.outside", {"there": [FILLED], "here": [], "outside": {"H1"}}),
@@ -188,10 +195,6 @@ ALIKE = {
     "a total below what is filled": {
         "there": [replace(FILLED, figures={"base_quantity": ONE})],
         "here": [replace(FILLED, figures={"base_quantity": Decimal("0.05")})],
-    },
-    "changed by a person, unseen, before it ended": {
-        "there": [replace(THERE, status="closed", by_hand=True)],
-        "here": [replace(THERE, status="filled", figures={"limit_price": TWO})],
     },
     "placed elsewhere, come and gone unfilled": {
         "there": [replace(THERE, status="canceled")],

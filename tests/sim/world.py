@@ -169,7 +169,8 @@ class World(Evidence):
         if family.person:
             others.append(self.loop.create_task(market.person(self, family.person)))
         if self.day.hands:
-            others.append(self.loop.create_task(Hands(self, self.day.hands).work()))
+            hands = Hands(self, self.day.hands)
+            others += [self.loop.create_task(hands.work()), self.loop.create_task(hands.insist())]
         together, _ = self.day.batch
         for number in range(together, self.orders):
             self.start(self._trade(number, family.gap_s * (number + stream(self.seed, "start", number).random())))

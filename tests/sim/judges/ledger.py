@@ -15,7 +15,7 @@ _ZERO = Decimal(0)
 
 @dataclass(frozen=True)
 class OrderRow:
-    """One order as one side has it at the end; `figures` are those that an amend can change. by_hand: a person changed it."""
+    """One order as one side has it at the end; `figures` are those that an amend can change."""
 
     venue_id: str
     status: str
@@ -23,7 +23,6 @@ class OrderRow:
     cost: Decimal = _ZERO
     fee: Decimal = _ZERO
     figures: Mapping[str, Decimal] = field(default_factory=dict)
-    by_hand: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,15 +56,14 @@ def ends(it: Ledgers) -> list[Finding]:
 
 
 def _figures(there, mine):
-    """What is wanted of it is what Kraken has, every amend and what was done by hand included.
+    """What is wanted of it is what Kraken has, every amend and what was done by hand included, seen or unseen.
 
-    A total below what is filled is taken as what is filled. What a person changed last, unseen, of an order that has ended
-    since, nobody asks for.
+    A total below what is filled is taken as what is filled.
     """
     for name, value in mine.figures.items():
         true = there.figures.get(name, value)
         emptied = name == "base_quantity" and value < true == there.filled
-        if true != value and not emptied and not (there.by_hand and there.status != "open"):
+        if true != value and not emptied:
             yield Finding("ledger.figures", f"{there.venue_id} has {name} {value}, at the exchange it is {true}")
 
 

@@ -1,6 +1,7 @@
 """What a planted bug is: a small change of the engine's own classes, put in for a while, and the rules that must see it.
 
-The bugs themselves are in bugs.py (one order), many.py (many at once, or one again) and halts.py; hunt.py looks for them.
+The bugs themselves are in bugs.py (one order), many.py (many at once, or one again), halts.py and hands.py; hunt.py looks
+for them.
 """
 
 from collections.abc import Callable

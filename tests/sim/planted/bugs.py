@@ -26,6 +26,7 @@ from execsvc.ports import Accepted, Fresh, JournalEntry, Known, RefusedByVenue, 
 from execsvc.store.memory import MemoryStore
 from tests.sim.planted.bug import Bug
 from tests.sim.planted.halts import HALTS
+from tests.sim.planted.hands import HANDS
 from tests.sim.planted.many import MANY
 from tests.sim.world import World
 
@@ -268,9 +269,9 @@ _LOST = frozenset({"P1.once", "P1.content", "P2.forgotten", "P2.negative", "P2.u
 BUGS = (
     Bug(1, "journal skipped", journal_skipped, _LOST, shown_by=1),
     Bug(2, "journal after send", journal_after_send, _LOST, shown_by=2),
-    Bug(3, "signed again on time-out", signed_again_on_timeout, _TWICE, shown_by=2),
+    Bug(3, "signed again on time-out", signed_again_on_timeout, _TWICE, shown_by=13),
     Bug(4, "Invalid nonce read as a refusal", nonce_refusal_believed, _WRONG, shown_by=67),
-    Bug(5, "owner check of the store's writes gone", owner_check_gone, frozenset({"P3.stale"}), shown_by=3),
+    Bug(5, "owner check of the store's writes gone", owner_check_gone, frozenset({"P3.stale"}), shown_by=4),
     Bug(6, "one sweep", one_sweep, _WRONG, shown_by=40),
     Bug(7, "closed before open", closed_before_open, _WRONG, without="the second sweep", shown_by=40),
     Bug(8, "nonce window", nonce_window, _WRONG | {"P3.rise"}, without="the deadline", shown_by=0),
@@ -283,7 +284,7 @@ BUGS = (
         without="the deadline and the second wait",
         shown_by=100,
     ),
-    Bug(11, "clock nonces, two owners", clock_nonces, frozenset({"P3.stale"}), shown_by=3),
+    Bug(11, "clock nonces, two owners", clock_nonces, frozenset({"P3.stale"}), shown_by=4),
     Bug(12, "V ignored", visibility_ignored, _WRONG, without="the deadline", shown_by=40),
     Bug(
         13,
@@ -293,10 +294,11 @@ BUGS = (
         without="the overdue net",
         shown_by=2,
     ),
-    Bug(14, "outcome told before commit", outcome_told_before_commit, frozenset({"P2.changed"}), shown_by=13),
+    Bug(14, "outcome told before commit", outcome_told_before_commit, frozenset({"P2.changed"}), shown_by=349),
     Bug(15, "sent past the tenure", sent_past_the_tenure, frozenset({"P3.tenure"}), shown_by=66),
     Bug(16, "resolver starved by orders", resolver_starved, frozenset({"P2.T"}), shown_by=65),
     Bug(17, "calls cost nothing", calls_cost_nothing, frozenset({"P4"}), shown_by=5),
     *MANY,
     *HALTS,
+    *HANDS,
 )

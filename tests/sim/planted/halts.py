@@ -62,9 +62,9 @@ def lifted_all_at_once():
 
 _SENT = frozenset({"halt.sent"})
 HALTS = (
-    Bug(31, "mode not asked again before sending", mode_not_asked_again, _SENT, shown_by=67),
+    Bug(31, "mode not asked again before sending", mode_not_asked_again, _SENT, shown_by=130),
     Bug(32, "mode not durable", mode_unwritten, _SENT, shown_by=3),
-    Bug(33, "halt blocks cancels", halt_blocks_cancels, frozenset({"cancel.blocked"}), shown_by=62),
+    Bug(33, "halt blocks cancels", halt_blocks_cancels, frozenset({"cancel.blocked"}), shown_by=64),
     Bug(34, "halt cancels nothing", halt_cancels_nothing, frozenset({"clear.left"}), shown_by=63),
-    Bug(35, "one mode lifted lifts all", lifted_all_at_once, _SENT, shown_by=55),
+    Bug(35, "one mode lifted lifts all", lifted_all_at_once, _SENT, shown_by=9),
 )

@@ -376,8 +376,33 @@ def test_a_look_so_soon_after_an_amend_that_it_may_not_show_it_takes_nothing_bac
     """Where the order ends meanwhile nothing would mend it. From V on a look is believed."""
     ours, theirs = (replace(SPEC, limit_price=Decimal(price)) for price in ("101.0", "102.0"))
     held = order(Status.OPEN).apply(Amended(ours), 5)
-    seen = held.apply(shown(Status.CANCELLED, spec=theirs, asked_ns=5 + after_ns), 6 + after_ns)
+    seen = held.apply(shown(Status.OPEN, spec=theirs, asked_ns=5 + after_ns), 6 + after_ns)
     assert {"ours": ours, "theirs": theirs}[wish] == seen.spec
+
+
+@pytest.mark.parametrize("before", [Status.OPEN, Status.CANCELLED])
+@pytest.mark.parametrize("end", [Status.FILLED, Status.CANCELLED, Status.EXPIRED])
+def test_a_look_that_shows_its_end_is_the_last_word_however_soon_after_an_amend(before, end):
+    """Nothing amends an order that has ended, so what Kraken shows of it then is no older than any amend."""
+    ours, theirs = (replace(SPEC, limit_price=Decimal(price)) for price in ("101.0", "102.0"))
+    held = order(Status.OPEN).apply(Amended(ours), 5).apply(shown(before), 6)
+    seen = held.apply(shown(end, "1" if end is Status.FILLED else None, spec=theirs, asked_ns=5), 7)
+    assert theirs == seen.spec
+
+
+@pytest.mark.parametrize(("told_ns", "wish"), [(4, "ours"), (5, "ours"), (6, "theirs")])
+def test_an_amend_takes_nothing_back_that_was_told_after_it_was_written_down(told_ns, wish):
+    """Its answer may have been overtaken by the next amend; a change that was told before it is amended by it."""
+    ours, theirs = (replace(SPEC, limit_price=Decimal(price)) for price in ("101.0", "102.0"))
+    held = order(Status.OPEN).apply(shown(Status.OPEN, spec=theirs), told_ns)
+    assert {"ours": ours, "theirs": theirs}[wish] == held.apply(Amended(ours, 5), 7).spec
+
+
+def test_an_amend_below_what_is_filled_ends_the_order_though_the_stream_told_of_it_first():
+    """The figures stand already; that the rest is cancelled is news."""
+    smaller = replace(SPEC, base_quantity=Decimal("0.4"))
+    held = order(Status.OPEN).apply(shown(Status.OPEN, "0.6", spec=smaller), 6)
+    assert [Status.OPEN, Status.CANCELLED] == [held.status, held.apply(Amended(smaller, 5), 7).status]
 
 
 def test_the_streams_word_of_a_wish_counts_at_once():

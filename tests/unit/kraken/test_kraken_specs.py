@@ -275,11 +275,21 @@ def test_other_types_of_a_row_are_read(parts, wanted):
     assert OrderSpec(**{"symbol": "BTC/USD", "side": Side.SELL, "base_quantity": D("1.2")} | wanted) == report.spec
 
 
-@pytest.mark.parametrize("parts", [{"order_type": "what-else"}, {"side": "x"}, {"margin": True}, {"limit_price": -1}])
+@pytest.mark.parametrize("parts", [{"order_type": "what-else"}, {"side": "x"}, {"limit_price": -1}])
 def test_a_row_that_cannot_be_said_is_told_without_a_wish(parts):
-    """An order on margin too: the stream does not tell its leverage, REST does."""
+    """That there is such an order, and how it stands."""
     (report,) = reports(ROW | parts)
     assert (Status.PENDING, None) == (report.status, report.spec)
+
+
+def test_figures_of_an_order_on_margin_are_told_without_its_leverage():
+    """The stream does not tell it, REST does; that it is on margin its first row alone says."""
+    amended = {"order_id": "O1", "exec_type": "amended", "order_qty": 0.7}
+    told = reports(ROW | {"margin": True}, amended)
+    assert [(PLAIN, False), (replace(PLAIN, base_quantity=D("0.7")), False)] == [
+        (report.spec, report.leverage_told) for report in told
+    ]
+    assert [True] == [report.leverage_told for report in reports(ROW)]
 
 
 def test_rows_are_put_together():

@@ -68,6 +68,21 @@ def test_open_orders_are_asked_before_closed_ones():
     ]
 
 
+@pytest.mark.parametrize("status", ["open", "closed"])
+def test_what_a_look_finds_says_since_when(status):
+    """What was done later it may not show yet, however long the answers took."""
+    rows = {"O1": row(wire(1), status)}
+    ledger = Ledger(rows) if status == "open" else Ledger(closed_rows=rows)
+
+    async def act(side, clock):
+        began_ns = clock.wall_ns()
+        sighting = await side.sweep(frozenset({wire(1)}), clock.monotonic() + 30)
+        return began_ns, sighting.found[wire(1)].asked_ns
+
+    (began_ns, asked_ns), _ = live(ledger, act)
+    assert began_ns == asked_ns
+
+
 def test_order_found_open_needs_no_second_look():
     """A hit ends the look for that order."""
     sighting, http = sweeping(Ledger({"O1": row(wire(1), "open")}), [wire(1)])
