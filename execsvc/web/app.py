@@ -6,7 +6,6 @@ callers with `account` or `admin`, and health says no more than a balancer needs
 """
 
 import errno
-import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.typedefs import Middleware
 
 from execsvc.domain.caller import Permission
@@ -25,19 +23,12 @@ from execsvc.rpc.bearer import HEADER
 from execsvc.rpc.callers import Callers, demand
 from execsvc.web.listen import Listener
 from execsvc.web.probes import Probes
+from execsvc.web.turns import Turns
+from execsvc.web.visitor import HEADERS, Visitor
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_BYTES = 1024
-HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "Server": "execsvc",
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-}
 HELP = "nothing here: /healthz and /metrics are what this address serves; orders go to the gRPC address\n"
 _READERS = (Permission.ACCOUNT, Permission.ADMIN)
 _NAMES_MAX = 32
@@ -83,12 +74,10 @@ async def start(
     """Opens the door; port 0 picks one. Raises OSError naming an address that is taken."""
     listener = Listener(tls, clock, tasks)
     runner = web.AppRunner(
-        application(probes, loopback=is_loopback(host), callers=callers, heard=listener.heard),
-        access_log=None,
-        logger=_logger(),
+        application(probes, loopback=is_loopback(host), callers=callers, clock=clock, listener=listener),
         handle_signals=False,
-        keepalive_timeout=15.0,
-        shutdown_timeout=1.0,
+        handler_cancellation=True,  # who left while it waited for its turn waits no more
+        shutdown_timeout=0.2,  # an answer takes less, and one that has not begun is not owed
     )
     await runner.setup()
     if runner.server is None:
@@ -102,23 +91,12 @@ async def start(
     return WebDoor(host, bound, runner, listener, secure=tls is not None)
 
 
-def _logger() -> logging.Logger:
-    """What aiohttp says of our own mistakes, but not of requests it cannot read: that would repeat what was sent."""
-    logger = logging.getLogger("execsvc.web")
-    if _ours not in logger.filters:
-        logger.addFilter(_ours)
-    return logger
-
-
-def _ours(record: logging.LogRecord) -> bool:
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
 def application(
-    probes: Probes, *, loopback: bool, callers: Callers, heard: Callable[[web.Request], None]
+    probes: Probes, *, loopback: bool, callers: Callers, clock: Clock, listener: Listener
 ) -> web.Application:
-    """The routes and what stands before them; `heard` is told of every request."""
-    app = web.Application(middlewares=[_guard(heard, loopback=loopback)], client_max_size=BODY_BYTES)
+    """The routes and what stands before them."""
+    guards = [_pace(clock, listener), _guard(loopback=loopback)]
+    app = web.Application(middlewares=guards, client_max_size=BODY_BYTES)
     if loopback:
         app.router.add_get("/healthz", probes.healthz)
         app.router.add_get("/metrics", probes.metrics_text)
@@ -128,10 +106,28 @@ def application(
     return app
 
 
-def _guard(heard: Callable[[web.Request], None], *, loopback: bool) -> Middleware:
+def _pace(clock: Clock, listener: Listener) -> Middleware:
+    """Two lines, so that a balancer's probe does not stand behind those who want the figures, which take longer."""
+    figures, others = Turns(clock), Turns(clock)
+
+    @web.middleware
+    async def pace(request: web.Request, handler: Handler) -> web.StreamResponse:
+        visitor = request.protocol
+        if not isinstance(visitor, Visitor):
+            raise TypeError("the listener lets nobody in but visitors")
+        with visitor.asks():
+            turns = figures if request.path == "/metrics" else others
+            answer = await turns.taken(lambda: handler(request))
+            if listener.is_crowded:
+                answer.force_close()
+        return answer
+
+    return pace
+
+
+def _guard(*, loopback: bool) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        heard(request)
         try:
             answer = _refusal(request, loopback=loopback) or await handler(request)
         except web.HTTPMethodNotAllowed as error:

@@ -1,26 +1,29 @@
 """Who may be connected to the HTTP address, how many at once, and for how long without asking anything.
 
-aiohttp accepts whoever comes and waits for ever for a request that is dribbled in, and each connection costs a file
-descriptor that an order may need. So connections are accepted here, counted from the first byte of their TLS handshake on,
-and closed when they keep this address waiting.
+aiohttp accepts whoever comes, as fast as they come, and waits for ever for a request that is dribbled in; each connection
+costs a file descriptor that an order may need, and a moment of the loop. So connections are accepted here, one at a time,
+counted from the first byte of their TLS handshake on, and the one that keeps this address waiting longest makes room.
 """
 
 import asyncio
 import socket
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from execsvc.ports import Clock, Tasks
+from execsvc.web.visitor import Visitor
 
-CONNECTIONS_MOST = 128
-PATIENCE_S = 15.0  # from connecting, and from each request, to the next one, its answer taken
+CONNECTIONS_MOST = 32  # a scraper and a balancer need two
+CROWD = CONNECTIONS_MOST // 2  # from here on a connection gets one answer, so that those who wait outside get in
+PATIENCE_S = 15.0  # from connecting, and from each answer made, to the next request, the answer taken
 HANDSHAKE_S = 10.0
 LOOK_EVERY_S = 1.0
-_BACKLOG = 128
+ACCEPT_EVERY_S = 0.005
+_BACKLOG = 128  # wait outside: two thirds of a second when each of them gets in
 
 
 class Listener:
@@ -32,11 +35,10 @@ class Listener:
         self._tasks = tasks
         self._sockets: list[socket.socket] = []
         self._server: web.Server | None = None
-        self._shaking = 0
-        self._since: dict[RequestHandler, float] = {}
+        self._shaking: dict[asyncio.Task[Any], float] = {}
 
     def __repr__(self) -> str:
-        return f"<Listener {len(self._connected)} connections, {self._shaking} shake hands>"
+        return f"<Listener {len(self._visitors)} connections, {len(self._shaking)} shake hands>"
 
     async def open(self, host: str, port: int, server: web.Server) -> int:
         """Listens on every address that the host has, for `server`; the port it got. Raises OSError."""
@@ -49,7 +51,8 @@ class Listener:
         except OSError:
             self.close()
             raise
-        self._listen()
+        for each in self._sockets:
+            self._listen(each)
         self._tasks.supervise("http", self._watch)
         bound: int = self._sockets[0].getsockname()[1]
         return bound
@@ -61,60 +64,87 @@ class Listener:
             each.close()
         self._sockets.clear()
 
-    def _listen(self) -> None:
-        for each in self._sockets:
-            asyncio.get_running_loop().add_reader(each, self._accept, each)
-
-    def heard(self, request: web.Request) -> None:
-        """Its connection asked something: its time begins anew."""
-        self._since[request.protocol] = self._clock.monotonic()
+    @property
+    def is_crowded(self) -> bool:
+        """Whether so many are connected that nobody should stay for a second request."""
+        return self._taken > CROWD
 
     @property
-    def _connected(self) -> list[RequestHandler]:
-        return [] if self._server is None else self._server.connections
+    def _visitors(self) -> list[Visitor]:
+        connected = () if self._server is None else self._server.connections
+        return [each for each in connected if isinstance(each, Visitor) and not each.ended]
 
-    def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_BACKLOG):
-            try:
-                connection, _ = listening.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return
-            except OSError:
-                asyncio.get_running_loop().remove_reader(listening)  # no descriptor is left: until the next look
-                return
-            if self._shaking + len(self._connected) >= CONNECTIONS_MOST:
-                connection.close()
-                continue
-            self._shaking += 1
+    @property
+    def _taken(self) -> int:
+        return len(self._visitors) + len(self._shaking)
+
+    def _listen(self, listening: socket.socket) -> None:
+        if listening in self._sockets:
+            asyncio.get_running_loop().add_reader(listening, self._knocked, listening)
+
+    def _knocked(self, listening: socket.socket) -> None:
+        asyncio.get_running_loop().remove_reader(listening)
+        self._tasks.start("http.accept", self._accept(listening))
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """Takes one of those who knock, once there is room for it; then listens again."""
+        pause = ACCEPT_EVERY_S
+        while not self._has_room():  # not for long: those who are in the way are answered one by one
+            await self._clock.sleep(pause)
+        try:
+            connection, _ = listening.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            pass
+        except OSError:
+            pause = LOOK_EVERY_S  # no descriptor is left
+        else:
             self._tasks.start("http.connection", self._take(connection))
+        await self._clock.sleep(pause)
+        self._listen(listening)
+
+    def _has_room(self) -> bool:
+        """Whether one more may come in, after whoever kept us waiting longest had to go if need be."""
+        if self._taken < CONNECTIONS_MOST:
+            return True
+        waited_for: list[tuple[float, Callable[[], object]]] = [
+            *((since, task.cancel) for task, since in self._shaking.items()),
+            *((each.since, each.end) for each in self._visitors if not each.asking),
+        ]
+        if not waited_for:
+            return False
+        _, end = min(waited_for, key=lambda each: each[0])
+        end()
+        return True
 
     async def _take(self, connection: socket.socket) -> None:
         """Hands it to aiohttp, after the handshake where there is one."""
-        server = self._server
-        if server is None:
+        server, task = self._server, asyncio.current_task()
+        if server is None or task is None:
             raise AssertionError("nobody is accepted before the door is open")
         connection.settimeout(0)
+        self._shaking[task] = self._clock.monotonic()
         try:
             with suppress(OSError, TimeoutError):  # it left, or does not speak TLS: its own affair
                 await asyncio.get_running_loop().connect_accepted_socket(
-                    server, connection, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S if self._tls else None
+                    lambda: Visitor(server, self._clock),
+                    connection,
+                    ssl=self._tls,
+                    ssl_handshake_timeout=HANDSHAKE_S if self._tls else None,
                 )
         finally:
-            self._shaking -= 1
+            del self._shaking[task]
 
     async def _watch(self) -> None:
         while True:
-            self._listen()
-            self._look()
             await self._clock.sleep(LOOK_EVERY_S)
+            self._look()
 
     def _look(self) -> None:
-        """Closes whoever asked nothing for too long, and does not wait for them to read their answer."""
+        """Ends whoever asked nothing for too long, and does not wait for them to read their answer."""
         now = self._clock.monotonic()
-        self._since = {each: self._since.get(each, now) for each in self._connected}
-        for connection, since in self._since.items():
-            if now - since > PATIENCE_S and connection.transport is not None:
-                connection.transport.abort()
+        for each in self._visitors:
+            if not each.asking and now - each.since > PATIENCE_S:
+                each.end()
 
 
 def _listening(family: int, address: Any) -> socket.socket:
