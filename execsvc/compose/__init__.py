@@ -45,6 +45,7 @@ async def _main(
         if settings.demo and companion is not None:
             trade = companion
             parts.tasks.supervise("demo", lambda: trade(running.grpc_address))
+        loop.settle()
         announce(running.ready(demo=settings.demo and companion is not None))
         await stop.event.wait()
         structlog.get_logger().info("service.stopping", why=stop.why)

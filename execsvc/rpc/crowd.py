@@ -31,29 +31,35 @@ class OutOfPatienceError(Exception):
 
 
 class Patience:
-    """Waits for peers: at most so many at once and so long each. The longest ends where one more would be too many."""
+    """Waits for peers: at most so many at once and so long each.
+
+    Where one more would be too many, the longest wait ends of the peer that has most of them: a flood ends its own.
+    """
 
     def __init__(self, clock: Clock, *, most: int, within_s: float) -> None:
         self._clock = clock
         self._most = most
         self._within_s = within_s
-        self._since: dict[asyncio.Task[object], float] = {}
+        self._since: dict[str, dict[asyncio.Task[object], float]] = {}  # by peer, the longest first
+        self._count = 0
         self._struck: dict[asyncio.Task[object], bool] = {}  # whether for the crowd
 
     def __repr__(self) -> str:
-        return f"<Patience {len(self._since)} of {self._most} wait>"
+        return f"<Patience {self._count} of {self._most} wait>"
 
     def __len__(self) -> int:
-        return len(self._since)
+        return self._count
 
-    async def wait(self, what: Awaitable[T]) -> T:
+    async def wait(self, what: Awaitable[T], *, peer: str) -> T:
         """What it gives. Raises OutOfPatienceError; a caller that hangs up at the same moment wins."""
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("only a task can be kept waiting")
-        if len(self._since) >= self._most:
-            self._strike(next(iter(self._since)), crowded=True)
-        self._since[task] = self._clock.monotonic()
+        if self._count >= self._most:
+            most = max(self._since, key=lambda each: len(self._since[each]))
+            self._strike(most, next(iter(self._since[most])), crowded=True)
+        self._since.setdefault(peer, {})[task] = self._clock.monotonic()
+        self._count += 1
         cancelled_before = task.cancelling()
         try:
             return await what
@@ -62,21 +68,29 @@ class Patience:
                 raise OutOfPatienceError(crowded=self._struck[task]) from None
             raise
         finally:
-            self._since.pop(task, None)
+            self._over(peer, task)
             self._struck.pop(task, None)
 
     def look(self) -> None:
         """Ends what has waited too long."""
         begun_by = self._clock.monotonic() - self._within_s
-        for task, since in list(self._since.items()):
-            if since > begun_by:
-                return  # the rest began later
-            self._strike(task, crowded=False)
+        for peer in list(self._since):
+            for task, since in list(self._since[peer].items()):
+                if since > begun_by:
+                    break  # the rest of this peer's began later
+                self._strike(peer, task, crowded=False)
 
-    def _strike(self, task: "asyncio.Task[object]", *, crowded: bool) -> None:
-        del self._since[task]
+    def _strike(self, peer: str, task: "asyncio.Task[object]", *, crowded: bool) -> None:
+        self._over(peer, task)
         self._struck[task] = crowded
         task.cancel()
+
+    def _over(self, peer: str, task: "asyncio.Task[object]") -> None:
+        theirs = self._since.get(peer, {})
+        if theirs.pop(task, None) is not None:
+            self._count -= 1
+            if not theirs:
+                del self._since[peer]
 
 
 class Crowd:

@@ -5,10 +5,10 @@ one that was announced and does not come is not waited for longer than crowd.py 
 of one message, so which of gRPC's kinds of handler serves it is nobody's business but ours.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError, Message
@@ -61,6 +61,7 @@ class Handlers:
                 read = _reader(kind, await first(crowd, context))
             except OutOfPatienceError:
                 await refused(context, crowded_out(permit), venue=self.venue)
+                return None
             knock = Knock(
                 name,
                 read,
@@ -74,6 +75,7 @@ class Handlers:
                 room = crowd.enter(permit)
             except ExecsvcError as full:
                 await refused(context, full, venue=self.venue)
+                return None
             try:
                 return await run(knock, context)
             finally:
@@ -81,10 +83,11 @@ class Handlers:
 
         return handler
 
-    async def _unary(self, knock: Knock, context: Context) -> Message:
+    async def _unary(self, knock: Knock, context: Context) -> Message | None:
         answer = await self.gate.unary(knock)
         if answer.response is None:
-            await _abort(context, answer)
+            await _failed(context, answer)
+            return None
         context.set_trailing_metadata(tuple(answer.trailers.items()))
         self.untaken.given(answer.response.ByteSize())
         return answer.response
@@ -98,13 +101,13 @@ class Handlers:
                 elif step.verdict is None:
                     context.set_trailing_metadata(tuple(step.trailers.items()))
                 else:
-                    await _abort(context, step)
+                    await _failed(context, step)
 
 
 async def first(crowd: Crowd, context: Context) -> bytes | None:
     """The bytes of a call's first message; None where none came, or none in time. Raises OutOfPatienceError in a crowd."""
     try:
-        read = await crowd.arriving.wait(context.read())
+        read = await crowd.arriving.wait(context.read(), peer=context.peer())
     except OutOfPatienceError as over:
         if over.crowded:
             raise
@@ -121,11 +124,26 @@ def meta(context: Context) -> Mapping[str, str]:
     return found
 
 
-async def refused(context: Context, error: ExecsvcError, *, venue: str) -> NoReturn:
+async def refused(context: Context, error: ExecsvcError, *, venue: str) -> None:
     """Ends a call that the door itself refuses, in the words of the contract."""
     asked = meta(context).get("x-request-id", "")
     told = verdict(error.fault, venue=venue, request_id=asked if asked.isprintable() and len(asked) <= _ID_MAX else "")
-    await _abort(context, Answer(None, told, {}))
+    await _failed(context, Answer(None, told, {}))
+
+
+async def ends(
+    context: Context, code: grpc.StatusCode, message: str, trailers: Sequence[tuple[str, str | bytes]] = ()
+) -> None:
+    """Ends a call with a status and nothing before it (so that libraries may try again); its handler has only to return.
+
+    gRPC holds the error of its `abort` for the call, and the error's frames hold the call: a ring that only the search for
+    garbage finds, and after a flood of refusals that search stopped everybody for a tenth of a second. gRPC ends the call
+    without our passing its error on.
+    """
+    try:
+        await context.abort(code, message, tuple(trailers))
+    except grpc.aio.AbortError as aborted:
+        aborted.__traceback__ = None
 
 
 def _reader(kind: type[Message], request: bytes | None) -> Read:
@@ -141,12 +159,12 @@ def _serialize(message: Message) -> bytes:
     return message.SerializeToString()
 
 
-async def _abort(context: Context, answer: Answer) -> NoReturn:
-    """Raises: everything about the failure goes out in trailers, with nothing sent before them."""
+async def _failed(context: Context, answer: Answer) -> None:
+    """Everything about the failure goes out in trailers."""
     failed = answer.verdict
     if failed is None:
         raise AssertionError("an answer has a response or a verdict")
     trailers: list[tuple[str, str | bytes]] = [*answer.trailers.items(), ("grpc-status-details-bin", failed.status)]
     if failed.pushback_ms is not None:
         trailers.append(("grpc-retry-pushback-ms", str(failed.pushback_ms)))
-    await context.abort(failed.code, failed.message, tuple(trailers))
+    await ends(context, failed.code, failed.message, trailers)

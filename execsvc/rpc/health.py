@@ -16,7 +16,7 @@ from execsvc.app.standing import Phase
 from execsvc.domain.errors import Busy
 from execsvc.rpc.bounds import HEALTH_MOST
 from execsvc.rpc.crowd import Crowd, OutOfPatienceError
-from execsvc.rpc.handlers import Context, Requests, first
+from execsvc.rpc.handlers import Context, Requests, ends, first
 from execsvc.rpc.permits import PACKAGE
 from execsvc.rpc.services import Services
 
@@ -59,18 +59,22 @@ class Health:
         }
         return grpc.method_handlers_generic_handler(SERVICE, made)
 
-    async def _check(self, _: Requests, context: Context) -> Message:
+    async def _check(self, _: Requests, context: Context) -> Message | None:
         """The state now; NOT_FOUND for a service that is not here."""
         asked = await self._asked(context)
+        if asked is None:
+            return None
         serving = states(self._services).get(asked)
         if serving is None:
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {asked[:64]!r}")
+            await ends(context, grpc.StatusCode.NOT_FOUND, f"no service {asked[:64]!r}")
+            return None
         answer: Message = Serving(status=Serving.SERVING if serving else Serving.NOT_SERVING)
         return answer
 
-    async def _list(self, _: Requests, context: Context) -> Message:
+    async def _list(self, _: Requests, context: Context) -> Message | None:
         """All states now."""
-        await self._asked(context)
+        if await self._asked(context) is None:
+            return None
         held = {
             name: Serving(status=Serving.SERVING if serving else Serving.NOT_SERVING)
             for name, serving in states(self._services).items()
@@ -81,11 +85,13 @@ class Health:
     async def _watch(self, _: Requests, context: Context) -> None:
         """The state now and whenever it changes, until the server ends."""
         asked = await self._asked(context)
+        if asked is None:
+            return
         try:
             async for status in self._changes(asked):
                 await context.write(Serving(status=status))
         except Busy as end:
-            await context.abort(grpc.StatusCode.UNAVAILABLE, end.fault.message)
+            await ends(context, grpc.StatusCode.UNAVAILABLE, end.fault.message)
 
     async def _changes(self, asked: str) -> AsyncGenerator[int, None]:
         """Raises SHUTTING_DOWN."""
@@ -99,8 +105,11 @@ class Health:
             with self._services.drain.interruptible():
                 await self._services.clock.sleep(WATCH_EVERY_S)
 
-    async def _asked(self, context: Context) -> str:
-        """The name of the service that is meant; all kinds of request read alike here, and List's has none."""
+    async def _asked(self, context: Context) -> str | None:
+        """The name of the service that is meant, or None once the call has been refused.
+
+        All kinds of request read alike here, and List's has none.
+        """
         try:
             request = await first(self._crowd, context)
         except OutOfPatienceError:
@@ -110,20 +119,22 @@ class Health:
         except DecodeError:
             asked = None
         if asked is None:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "no request came that can be read")
-            raise AssertionError("abort raises")
-        await self._count(context)
+            await ends(context, grpc.StatusCode.INVALID_ARGUMENT, "no request came that can be read")
+            return None
+        if not self._counted():
+            await ends(context, grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._open} others ask or watch; ask again")
+            return None
         name: str = asked.service
         return name
 
-    async def _count(self, context: Context) -> None:
-        """Counts the call until its answer was taken, which is up to whoever asked."""
+    def _counted(self) -> bool:
+        """Counts the call, while there is room, until its answer was taken, which is up to whoever asked."""
         task = asyncio.current_task()
         if task is None or self._open >= HEALTH_MOST:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, f"{self._open} others ask or watch; ask again")
-            raise AssertionError("abort raises")
+            return False
         self._open += 1
         task.add_done_callback(self._left)
+        return True
 
     def _left(self, _: "asyncio.Task[object]") -> None:
         self._open -= 1

@@ -15,7 +15,7 @@ from execsvc.domain.errors import ExecsvcError, Reason, refuse
 from execsvc.ports import Clock
 from execsvc.rpc.bounds import REFLECTION_S, REFLECTIONS_MOST
 from execsvc.rpc.callers import Callers, demand
-from execsvc.rpc.handlers import Context, meta, refused
+from execsvc.rpc.handlers import Context, ends, meta, refused
 from execsvc.rpc.permits import SERVICES
 from execsvc.rpc.tls import names
 
@@ -51,13 +51,14 @@ class Reflection:
             self._admit(context)
         except ExecsvcError as error:
             await refused(context, error, venue=self._venue)
+            return
         self._open += 1
         try:
             async with self._clock.timeout_at(self._clock.monotonic() + REFLECTION_S):
                 async for response in self._library.ServerReflectionInfo(requests, context):
                     yield response
         except TimeoutError:
-            await context.abort(grpc.StatusCode.DEADLINE_EXCEEDED, f"open for {REFLECTION_S:g} s; ask again")
+            await ends(context, grpc.StatusCode.DEADLINE_EXCEEDED, f"open for {REFLECTION_S:g} s; ask again")
         finally:
             self._open -= 1
 

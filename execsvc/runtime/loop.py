@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 # Python looks for garbage cycles after every 700 new objects, which a thousand readers make in a few milliseconds: a third
-# of what a tick costs went into looking. What lives from the start on is left out, and looks are that much rarer.
-GARBAGE_AFTER, MIDDLE_AFTER, OLD_AFTER = 50_000, 20, 20
+# of what a tick costs went into looking. What lives from the start on is left out, and looks are rarer; not rarer still,
+# because nobody is served while one lasts, and after 50,000 objects that was a tenth of a second under a flood.
+GARBAGE_AFTER, MIDDLE_AFTER, OLD_AFTER = 10_000, 50, 20
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -28,8 +29,13 @@ def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Runs `main` on a fresh loop and closes it; an interrupt cancels `main` first."""
-    gc.collect()
-    gc.freeze()
+    settle()
     gc.set_threshold(GARBAGE_AFTER, MIDDLE_AFTER, OLD_AFTER)
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(main)
+
+
+def settle() -> None:
+    """Leaves what there is now out of the search for garbage, for good: to be called when what stays has been made."""
+    gc.collect()
+    gc.freeze()

@@ -100,7 +100,7 @@ async def test_whoever_is_crowded_out_may_ask_again(monkeypatch):
     async with open_stage() as stage:
         slow = stage.channel.stream_unary(PATHS[1])(never())
         await stage.eventually(lambda: len(stage.door.crowd.arriving) == 1)
-        wire = await dialled(stage.door.port, *(headers(1 + 2 * number, PATHS[0]) for number in range(3)))
+        others = [stage.channel.stream_unary(PATHS[1])(never()) for _ in range(3)]
         refusal = await refused(slow)
         assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "CALLER_QUOTA", "false", "500") == (
             refusal.code,
@@ -108,7 +108,8 @@ async def test_whoever_is_crowded_out_may_ask_again(monkeypatch):
             refusal.metadata["id_used"],
             refusal.trailers["grpc-retry-pushback-ms"],
         )
-        await wire.close()
+        for each in others:
+            each.cancel()
 
 
 async def test_a_caller_that_takes_no_answers_gets_no_more(monkeypatch):

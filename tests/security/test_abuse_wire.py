@@ -7,6 +7,7 @@ machine is no judge; that it is served at all, without one failed call, has none
 import pytest
 import pytest_asyncio
 
+from tests.support.processes import paper_exchange
 from tests.support.siege import besieged
 
 pytestmark = pytest.mark.process
@@ -35,8 +36,10 @@ ATTACKS = [
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def siege(tmp_path_factory):
-    async with besieged(tmp_path_factory.mktemp("besieged")) as gateway:
-        yield gateway
+    home = tmp_path_factory.mktemp("besieged")
+    with paper_exchange(home) as exchange:
+        async with besieged(home, exchange) as gateway:
+            yield gateway
 
 
 @pytest.mark.parametrize(("name", "attacker", "force", "first_mb"), ATTACKS, ids=[each[0] for each in ATTACKS])

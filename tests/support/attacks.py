@@ -35,6 +35,14 @@ async def closed(wires):
     await asyncio.gather(*(wire.close() for wire in wires))
 
 
+async def nobody(_, seconds=3.0):
+    """No attack: the processor is used, and what that alone costs whoever is measured beside it is known."""
+    until, turns = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        turns += 1
+    return {"turns": turns}
+
+
 async def half_open(port, count=1000, seconds=3.0):
     """Connections that send part of HTTP/2's preface and wait."""
     wires = []
@@ -231,8 +239,8 @@ async def http_pipelined(port, count=20_000):
 ATTACKS = {
     each.__name__: each
     for each in (
-        half_open, dribbled, unsent, pings, resets, settings_flood, continuations, streams, untaken, watchers, nonsense,
-        http_dribbled, http_pipelined,
+        nobody, half_open, dribbled, unsent, pings, resets, settings_flood, continuations, streams, untaken, watchers,
+        nonsense, http_dribbled, http_pipelined,
     )
 }  # fmt: skip
 

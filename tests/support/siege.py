@@ -120,10 +120,10 @@ class Siege:
 
 
 @asynccontextmanager
-async def besieged(home):
-    """A gateway as a first start makes it, tokens on, ended with the block."""
-    environ = clean_environ(home)
-    environ.pop("EXECSVC_TOKENS", None)
+async def besieged(home, exchange):
+    """A gateway as a first start makes it, tokens on, ended with the block; as in earnest, the exchange is elsewhere."""
+    environ = {**clean_environ(home), **exchange.environ}
+    del environ["EXECSVC_TOKENS"]
     with running(["serve", "--listen", "127.0.0.1:0"], environ) as process:
         port = int(process.wait_for(r"gRPC +127\.0\.0\.1:(\d+)")[1])
         http_port = int(process.wait_for(r"HTTP +http://127\.0\.0\.1:(\d+)")[1])

@@ -36,9 +36,9 @@ def clock():
     return Hands()
 
 
-async def waiting(patience, what=None):
+async def waiting(patience, what=None, peer="ipv4:192.0.2.1:5000"):
     """A task that waits there, once it does."""
-    task = asyncio.ensure_future(patience.wait(what or asyncio.get_running_loop().create_future()))
+    task = asyncio.ensure_future(patience.wait(what or asyncio.get_running_loop().create_future(), peer=peer))
     await asyncio.sleep(0)
     return task
 
@@ -90,6 +90,29 @@ async def test_one_too_many_ends_the_one_that_waited_longest(clock):
         each.cancel()
 
 
+async def test_a_flood_of_one_peer_ends_none_but_its_own(clock):
+    """Where one more would be too many, the peer that has most waiting loses its longest, whoever came before it."""
+    patience = Patience(clock, most=4, within_s=10)
+    slow = await waiting(patience, peer="slow")
+    flood = [await waiting(patience, peer="flood") for _ in range(30)]
+    assert [OutOfPatienceError] * 27 == [await outcome(each) for each in flood[:27]]
+    assert (4, [False] * 4) == (len(patience), [each.done() for each in (slow, *flood[27:])])
+    for each in (slow, *flood[27:]):
+        each.cancel()
+
+
+async def test_who_waits_too_long_is_ended_whichever_peer_it_is(clock):
+    """A peer whose wait began late hides nobody else's."""
+    patience = Patience(clock, most=10, within_s=10)
+    old = [await waiting(patience, peer="a"), await waiting(patience, peer="b")]
+    clock.now += 5
+    young = await waiting(patience, peer="a")
+    clock.now += 5
+    patience.look()
+    assert ([OutOfPatienceError] * 2, 1) == ([await outcome(each) for each in old], len(patience))
+    young.cancel()
+
+
 async def test_a_caller_that_hangs_up_at_the_same_moment_wins(clock):
     """A cancellation from outside stays one, however it meets ours."""
     patience = Patience(clock, most=1, within_s=10)
@@ -117,7 +140,7 @@ async def test_the_task_may_go_on_after_the_end_of_patience(clock):
 
     async def life():
         try:
-            await patience.wait(asyncio.get_running_loop().create_future())
+            await patience.wait(asyncio.get_running_loop().create_future(), peer="")
         except OutOfPatienceError:
             await asyncio.sleep(0)
             return asyncio.current_task().cancelling()
@@ -137,7 +160,7 @@ async def test_an_error_of_what_is_awaited_passes(clock):
         raise ValueError("its own")
 
     with pytest.raises(ValueError, match="its own"):
-        await patience.wait(fails())
+        await patience.wait(fails(), peer="")
     assert 0 == len(patience)
 
 
