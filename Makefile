@@ -50,8 +50,9 @@ DEV := $(VENV)/.ready-dev
 run: $(READY) ## the gateway, a paper exchange and a little trader, on loopback [ARGS="--seed 42"]
 	@$(BIN)/execsvc dev $(ARGS) || [ $$? -eq 130 ]
 
-test: $(DEV) ## all tests [PYTEST="-k order tests/unit"]
-	@$(BIN)/python -m pytest $(PYTEST)
+# A file is one worker's: what its tests share, processes and whole matrices, is started once. The long suites come first.
+test: $(DEV) ## all tests, on two cores; those that are chosen, on one [PYTEST="-k order tests/unit"]
+	@$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 check: lint types imports tidy gen-check buf ## everything below that judges and changes nothing
 

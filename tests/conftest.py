@@ -1,4 +1,5 @@
-"""For all suites: Hypothesis without deadlines, in CI without chance, and a watch for secrets that get out.
+"""For all suites: Hypothesis without deadlines, in CI without chance, a watch for secrets, how many run them all, and figures
+that are told when all is over.
 
 `HYPOTHESIS_PROFILE=thorough make prop` looks longer than the every-day profile does.
 """
@@ -6,9 +7,12 @@
 import os
 import signal
 
+import pytest
 from hypothesis import settings
 
 from tests.support import canary_watch
+
+FIGURES = "figures"
 
 # A suite that a shell runs in the background ignores Ctrl-C, and would have its children ignore it, which tests send them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -22,3 +26,26 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 def pytest_configure(config):
     canary_watch.register(config)
+
+
+def pytest_xdist_auto_num_workers(config):
+    """Two for the whole suite, `-n auto`; none where a person chose something: its output is live then, and `-x` exact."""
+    everything = config.args_source is config.ArgsSource.TESTPATHS
+    chosen = any(config.getoption(each, False) for each in ("keyword", "markexpr", "lf", "stepwise", "trace"))
+    return 2 if everything and not chosen and config.option.capture != "no" else 0
+
+
+@pytest.fixture
+def tell(request):
+    """Takes a line for the end of the run; it goes there with the report of the test, from a worker of xdist too."""
+    return lambda line: request.node.user_properties.append((FIGURES, line))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Here, not beside the suites that tell: whoever sums up for workers has collected nothing, and knows no deeper conftest."""
+    reports = (each for reports in terminalreporter.stats.values() for each in reports)
+    for report in reports:
+        if getattr(report, "when", "") == "teardown":  # a test's last report
+            for name, line in report.user_properties:
+                if name == FIGURES:
+                    terminalreporter.write_line(line)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from store_rig import ENGINES, placed, settled, together
+from store_rig import placed, settled, together
 
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Broken, Busy, Conflict, Fault, Reason
@@ -29,18 +29,6 @@ from tests.unit.store.samples import SECRET, elsewhere, fill_of, intent_of, key_
 REFUSED = Refused(Fault(Reason.INSUFFICIENT_FUNDS, "too little", {"asset": "USD"}))
 ABSENT = ProvedAbsent(Fault(Reason.NOT_PLACED, "proved"))
 UNSENT = NeverSent(Fault(Reason.VENUE_UNREACHABLE, "no connection"))
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, tmp_path):
-    return request.param(tmp_path)
-
-
-@pytest.fixture
-async def store(engine):
-    opened = await engine.open()
-    yield opened
-    await opened.close()
 
 
 # ---- begin -------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from store_rig import ENGINES, OnDisk, placed, settled, together
+from store_rig import OnDisk, placed, settled, together
 
 from execsvc.domain.amend import (
     AmendDoubted,
@@ -33,18 +33,6 @@ ABSENT = ProvedNotApplied(Fault(Reason.NOT_PLACED, "proved", {"id_used": "true"}
 UNSENT = AmendNeverSent(Fault(Reason.VENUE_UNREACHABLE, "no connection"))
 NOTED = Step(2_050, StepKind.SENT, "AmendOrder left.")
 LATE = 10**18
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, tmp_path):
-    return request.param(tmp_path)
-
-
-@pytest.fixture
-async def store(engine):
-    opened = await engine.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ The second half of the suite for every store; test_store.py is the first.
 from dataclasses import replace
 
 import pytest
-from store_rig import ENGINES, placed, settled, together
+from store_rig import placed, settled, together
 
 from execsvc.domain.errors import Broken, Busy, Conflict, Fault, Reason
 from execsvc.domain.order import (
@@ -32,18 +32,6 @@ GONE = Seen(report_of(status=Status.CANCELLED))
 TRACE = intent_of().trace_id
 RECEIVED = Step(900, StepKind.RECEIVED, "It came in.", trace_id=TRACE)
 SWEPT = Step(1_500, StepKind.SWEPT, "Looked for it in vain.", took_ns=7, waited_for="trade", verdict="absent")
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, tmp_path):
-    return request.param(tmp_path)
-
-
-@pytest.fixture
-async def store(engine):
-    opened = await engine.open()
-    yield opened
-    await opened.close()
 
 
 def told(steps):

@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from store_rig import ENGINES, OnDisk, placed
+from store_rig import OnDisk, placed
 
 from execsvc.domain.errors import Broken, Busy, Reason
 from execsvc.domain.modes import ModeEntry, Scope, TradingMode
@@ -14,18 +14,6 @@ from tests.unit.store.samples import key_of
 
 ALL = Scope(everything=True)
 ANN = Scope("main", "ann")
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, tmp_path):
-    return request.param(tmp_path)
-
-
-@pytest.fixture
-async def store(engine):
-    opened = await engine.open()
-    yield opened
-    await opened.close()
 
 
 def entry(scope, mode=TradingMode.HALTED, comment="news", at_ns=7):

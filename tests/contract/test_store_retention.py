@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
-from store_rig import ENGINES, placed, settled, together
+from store_rig import placed, settled, together
 
 from execsvc.domain.account import AssetAmount
 from execsvc.domain.errors import Broken, Conflict, Fault, Reason
@@ -33,18 +33,6 @@ ABSENT = ProvedAbsent(Fault(Reason.NOT_PLACED, "proved"))
 UNSENT = NeverSent(Fault(Reason.VENUE_UNREACHABLE, "no connection"))
 SWEPT = Step(1_500, StepKind.SWEPT, "Looked for it in vain.")
 LATE = 10**18
-
-
-@pytest.fixture(params=ENGINES.values(), ids=ENGINES)
-def engine(request, tmp_path):
-    return request.param(tmp_path)
-
-
-@pytest.fixture
-async def store(engine):
-    opened = await engine.open()
-    yield opened
-    await opened.close()
 
 
 async def forget(store, *, events=LATE, orders=0, limit=100, account="main"):

@@ -121,6 +121,7 @@ class LiveRig:
         """The verb, with more in the environment; None takes a name out of it."""
         said = {**self.environ, **environ}
         with self._patch.context() as patch:
+            patch.setattr("execsvc.runtime.harden.harden", tuple)  # it is of the whole process, and lasts
             for name, value in said.items():
                 if value is None:
                     patch.delenv(name, raising=False)

@@ -11,37 +11,15 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.canary import BEARER, KEY, KNOWN, SECRET, TOKEN, finds, is_one_secret
+from tests.support.canary import BEARER, KEY, KNOWN, SECRET, finds, is_one_secret
+from tests.support.canary_samples import FORMS, KINDS
 
 ROOT = Path(__file__).parents[2]
-LETTERS = st.sampled_from("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
-KEYS = st.text(LETTERS, min_size=51, max_size=51).map("PAPER".__add__)
-SOCKET_TOKENS = st.text(LETTERS, min_size=38, max_size=38).map("PAPER".__add__)
-SECRETS = st.binary(min_size=64, max_size=64).map(lambda raw: base64.b64encode(raw).decode())
-TOKENS = st.binary(min_size=32, max_size=32).map(
-    lambda raw: f"xs_{raw[:4].hex()}_" + base64.urlsafe_b64encode(raw).decode().rstrip("=")
-)
-KINDS = st.one_of(
-    KEYS.map(lambda text: (KEY, text)),
-    SOCKET_TOKENS.map(lambda text: (KEY, text)),
-    SECRETS.map(lambda text: (SECRET, text)),
-    TOKENS.map(lambda text: (TOKEN, text)),
-)
-FORMS = {
-    "plain": lambda text: text,
-    "quoted": repr,
-    "percent-encoded": lambda text: quote(text, safe=""),
-    "base64": lambda text: base64.b64encode(text.encode()).decode(),
-    "base64url": lambda text: base64.urlsafe_b64encode(text.encode()).decode().rstrip("="),
-    "hex": lambda text: text.encode().hex(),
-    "HEX": lambda text: text.encode().hex().upper(),
-}
 BEFORE, AFTER = ("", 'key="', "API-Key: ", "x=1&k=", "\x00\x01", "é "), ("", '"', "\n", "&n=1", "\x00", " é")
 
 
@@ -186,6 +164,9 @@ PLANTED = """
     def test_file_name(tmp_path):
         (tmp_path / f"{KEY}.log").write_text("")
 
+    def test_program_with_a_key(tmp_path):
+        (tmp_path / "program").write_bytes(b"\\x7fELF" + bytes(60) + KEY.encode())
+
     def test_open_secret_file(tmp_path):
         (tmp_path / "key").write_text(KEY)
         (tmp_path / "key").chmod(0o644)
@@ -203,6 +184,7 @@ PLACES = {
     "test_repr": "the repr of an execsvc.leaky.Leaky",
     "test_store_row": "the file test_store_row0/x.db",
     "test_file_name": "a file's name, test_file_name0/…",
+    "test_program_with_a_key": "the file test_program_with_a_key0/program",
     "test_open_secret_file": "the file test_open_secret_file0/key",
 }
 CLEAN = """
@@ -211,6 +193,9 @@ CLEAN = """
         path.write_text("PAPER" + "aB3" * 17)
         path.chmod(0o600)
         print("nothing to see")
+
+    def test_compiled(tmp_path):
+        (tmp_path / "program").write_bytes(b"\\x7fELF" + bytes(60) + b"servingBear" + b"er GetBookSwapperinvalid")
 """
 
 
@@ -245,6 +230,6 @@ def test_a_leak_in_any_kind_of_place_fails_the_run_and_is_named(tmp_path, option
 
 @pytest.mark.process
 def test_a_run_without_a_leak_passes(tmp_path):
-    """A private file that holds a secret and nothing else is what secret files are."""
+    """A private file that holds a secret and nothing else is what secret files are; words of a program are words."""
     done = run(tmp_path, CLEAN)
     assert (0, False) == (done.returncode, "CANARY" in done.stdout)

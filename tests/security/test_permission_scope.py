@@ -15,8 +15,7 @@ from execsvc_api.v1 import order_pb2
 from execsvc.domain.caller import Grant
 from execsvc.domain.market import Side
 from execsvc.domain.spec import OrderType
-from tests.security.permission_rig import Holder, by_both, by_certificate, by_token, leaves_of
-from tests.support.certs import Authority
+from tests.security.permission_rig import Holder, by_both, by_token
 
 BOUNDS = Grant(frozenset(), frozenset({"BTC/USD"}), frozenset({Side.BUY}), frozenset({OrderType.LIMIT}), Decimal(100))
 TRADER = ("market", "account:main", "trade:main", "cancel:main")
@@ -47,25 +46,6 @@ def spec(**fields):
 
 def placement(client_order_id="one", **fields):
     return {"account": "main", "clientOrderId": client_order_id, "spec": spec(**fields)}
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def leaves(authority):
-    return leaves_of(authority, HOLDERS.values())
-
-
-@pytest_asyncio.fixture(params=["token", "certificate"])
-async def gateway(request, tmp_path, authority, leaves):
-    """The gateway, with everybody known to it by what this door knows people by."""
-    holders = tuple(HOLDERS.values())
-    door = by_token(tmp_path, holders) if request.param == "token" else by_certificate(authority, leaves, holders)
-    async with door as opened:
-        yield opened
 
 
 @pytest_asyncio.fixture

@@ -7,11 +7,9 @@ fails. Who may do what to others' orders, and what a grant narrows, is test_perm
 from dataclasses import dataclass, field
 
 import pytest
-import pytest_asyncio
 
 from execsvc.domain.caller import UNBOUND, Permission
-from tests.security.permission_rig import METHODS, Holder, by_certificate, by_token, leaves_of
-from tests.support.certs import Authority
+from tests.security.permission_rig import METHODS, Holder
 
 SPEC = {"symbol": "BTC/USD", "side": "SIDE_BUY", "baseQuantity": "0.001", "limit": {"limitPrice": "60000.0"}}
 REF = {"clientOrderId": "nobody-has-it"}
@@ -127,25 +125,6 @@ def request(method):
     """The row's request, naming the account where the message has one."""
     named = {"account": "main"} if "account" in METHODS[method].input_type.fields_by_name else {}
     return named | ROWS[method].request
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
-
-
-@pytest.fixture(scope="module")
-def leaves(authority):
-    return leaves_of(authority, HOLDERS.values())
-
-
-@pytest_asyncio.fixture(params=["token", "certificate"])
-async def gateway(request, tmp_path, authority, leaves):
-    """The gateway, with everybody known to it by what this door knows people by."""
-    holders = tuple(HOLDERS.values())
-    door = by_token(tmp_path, holders) if request.param == "token" else by_certificate(authority, leaves, holders)
-    async with door as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("method", ROWS)

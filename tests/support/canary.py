@@ -1,7 +1,7 @@
 """Finds secrets in bytes: the keys, tokens and signatures that tests use are recognised by their form, whoever made them.
 
-Looked for as they are, percent-encoded, in base64 and in hex. Where texts come from, and what a find does to a run of
-tests, is canary_watch.py's.
+Looked for as they are, percent-encoded, in base64 and in hex. In a compiled program "Bearer " is no sign of a secret: its
+words stand side by side without ends. Where texts come from, and what a find does to a run, is canary_watch.py's.
 """
 
 import base64
@@ -21,6 +21,14 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{86,}")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _MASK = bytes(1 if byte in _AROUND or byte in b"-_" else 0 for byte in range(256))
 _RUN = b"\1" * 58  # the shortest secret, 43 letters, in base64
+
+# How a compiled program or a part of one begins: ELF, an archive of objects, Mach-O of either order and size, and of several
+# processors (Java's classes too), WebAssembly. Windows' say where their own mark stands; a core dump is ELF, but memory.
+_PROGRAMS = (
+    b"\x7fELF", b"!<arch>\n", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xce\xfa\xed\xfe", b"\xcf\xfa\xed\xfe",
+    b"\xca\xfe\xba\xbe", b"\0asm",
+)  # fmt: skip
+_CORE = {b"\4\0", b"\0\4"}
 
 KEY, SECRET, TOKEN, BEARER = "API key or WebSocket token", "API secret or API-Sign", "caller token", "authorization"
 
@@ -64,6 +72,20 @@ def finds(text):
     return list(dict.fromkeys(found))
 
 
+def finds_in_file(content):
+    """Every secret in the content of a file; in a compiled program only those that have a form."""
+    program = is_program(content)
+    return [found for found in finds(content) if not (program and found.kind == BEARER)]
+
+
+def is_program(content):
+    """Whether these bytes are a compiled program, or a part of one, by the mark that it begins with."""
+    if content.startswith(b"MZ"):
+        at = int.from_bytes(content[60:64], "little")
+        return content[at : at + 4] == b"PE\0\0"
+    return content.startswith(_PROGRAMS) and not (content.startswith(b"\x7fELF") and content[16:18] in _CORE)
+
+
 def is_one_secret(text):
     """Whether this is a secret and nothing else: what a file holds that is there to keep one."""
     data = text.strip()
@@ -105,19 +127,17 @@ def _in_base64(data, begin, end):
     letters = data[begin:end].translate(_STANDARD)
     for skipped in range(4):
         whole = letters[skipped:-1] if (len(letters) - skipped) % 4 == 1 else letters[skipped:]
-        within = next(_plain(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)), "base64"), None)
-        if within is not None:
+        for within in _plain(binascii.a2b_base64(whole + b"=" * (-len(whole) % 4)), "base64"):
             yield _find(within.kind, "base64", data, begin)
-            return
 
 
 def _in_hex(data, digits):
     for skipped in range(2):
         inside = binascii.a2b_hex(digits[0][skipped : len(digits[0]) - (len(digits[0]) - skipped) % 2])
-        within = next(_plain(inside, "hex"), None)
-        if within is not None or KNOWN.within(inside):
-            yield _find(SECRET if within is None else within.kind, "hex", data, digits.start())
-            return
+        for within in _plain(inside, "hex"):
+            yield _find(within.kind, "hex", data, digits.start())
+        if KNOWN.within(inside):
+            yield _find(SECRET, "hex", data, digits.start())
 
 
 def _places(data, mark):

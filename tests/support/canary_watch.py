@@ -16,7 +16,7 @@ from functools import wraps
 
 import pytest
 
-from tests.support.canary import KNOWN, finds, is_one_secret
+from tests.support.canary import KNOWN, finds, finds_in_file, is_one_secret
 
 REPR_SHARE, REPRS_OF_A_TYPE = 0.01, 3
 FILE_MAX = 64 << 20
@@ -47,10 +47,10 @@ class Canary:
         self._hooked = set()
         self._types = {}
 
-    def see(self, where, text):
+    def see(self, where, text, look=finds):
         """Looks for secrets in a text or bytes from that place."""
         began = time.process_time()
-        for found in finds(text):
+        for found in look(text):
             leak = Leak(f"{found.kind} ({found.form})", where, self._test)
             self.leaks.setdefault(leak, found.before)
         self.spent_s += time.process_time() - began
@@ -157,7 +157,7 @@ class Canary:
             with suppress(OSError):  # it may be going, or not be ours to read
                 content, mode = path.read_bytes(), stat.S_IMODE(path.stat().st_mode)
                 if mode & 0o077 or not is_one_secret(content):
-                    self.see(f"the file {name}", content)
+                    self.see(f"the file {name}", content, finds_in_file)
 
 
 def register(config):
