@@ -63,10 +63,8 @@ def verify(
     told, begun = _heads_in(heads), _newest(_heads_in(since_head))
     with reading(store) as opened:
         wanted = [account] if account else sorted({*opened.accounts(), *(head.account for head in (*told, *begun))})
-        if account and account not in opened.accounts() and not any(head.account == account for head in told):
-            raise Stopped(
-                BAD_USAGE, f"{opened.path} has no account {account}: {', '.join(opened.accounts()) or 'none'}"
-            )
+        if not any(head.account == account for head in told):
+            _known(opened, account)
         since = {head.account: head for head in begun}
         found = [opened.verify(name, told=told, since=since.get(name)) for name in wanted]
         if form is Form.TABLE:
@@ -75,6 +73,12 @@ def verify(
             put_json(_as_json(opened, found, len(told)), lines=form is Form.JSONL)
     if not all(each.whole for each in found):
         raise typer.Exit(BROKEN)
+
+
+def _known(opened: "Inspection", account: str) -> None:
+    """Raises Stopped for an account that the store does not have; an empty name means all of them."""
+    if account and account not in opened.accounts():
+        raise Stopped(BAD_USAGE, f"{opened.path} has no account {account}: {', '.join(opened.accounts()) or 'none'}")
 
 
 def _put_found(opened: "Inspection", found: "list[AccountAudit]") -> None:
@@ -181,6 +185,7 @@ def head(store: StoreFile = "", account: OfAccount = "", output: Output = None) 
     """Show where the audit log ends: keep a copy elsewhere, `audit verify --heads` compares it later."""
     form = form_for(output)
     with reading(store) as opened:
+        _known(opened, account)
         heads = [each for each in opened.heads() if account in {"", each.account}]
     if form is Form.TABLE:
         put_rows(("account", "entries", "hash"), [(each.account, each.sequence, each.hash.hex()) for each in heads])
@@ -217,6 +222,7 @@ def export(
     until_ns = _NS_MAX if end is None else int(end.timestamp()) * 10**9 + end.microsecond * 1000
     names = (*COLUMNS, "body") if bodies else COLUMNS
     with reading(store) as opened:
+        _known(opened, account)
         wanted = [account] if account else opened.accounts()
         entries = (
             _row(entry, bodies=bodies)

@@ -6,22 +6,23 @@ What serve itself does with settings is run.py's.
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from execsvc.cli.exits import CONFIG
-from execsvc.cli.options import Output, help_without_verb
+from execsvc.cli.options import Output, help_without_verb, unfit
 from execsvc.cli.output import Form, form_for, note, put_json, put_rows
 
 if TYPE_CHECKING:
-    from execsvc.settings import Settings
+    from execsvc.settings import Settings, TlsFiles
 
 HELP = "Check and show the configuration: settings, accounts, callers, limits."
 config = typer.Typer(help=HELP, rich_markup_mode=None, invoke_without_command=True, callback=help_without_verb)
 
-File = Annotated[str, typer.Argument(metavar="[FILE]", help="The TOML file; else EXECSVC_CONFIG, else none.")]
+File = Annotated[str, typer.Argument(metavar="FILE", help="The TOML file; else EXECSVC_CONFIG, else none.")]
 Dev = Annotated[bool, typer.Option("--dev", help="As `execsvc dev` would read it, not `serve`.")]
 
 
@@ -91,30 +92,36 @@ def _unreadable(settings: "Settings") -> Iterator[str]:
                 if path is not None:
                     read_secret(path)
             except (SecretFileError, OSError) as failure:
-                yield f"accounts.{account.name}.{what}: {failure}"
-    tls = settings.tls
-    parts = (
-        ()
-        if tls is None
-        else (("cert_file", tls.certificate), ("key_file", tls.key), ("client_ca_file", tls.client_ca))
-    )
-    for what, path in parts:
-        if path is not None and not _opens(path):
-            yield f"tls.{what}: {path}: no file that can be read"
+                name = f"accounts.{account.name}.{what}"
+                yield f"{_place(settings, name)}{name}: {unfit(failure)}"
+    if settings.tls is not None:
+        yield from _tls_unfit(settings, settings.tls)
 
 
-def _opens(path: Path) -> bool:
+def _tls_unfit(settings: "Settings", tls: "TlsFiles") -> Iterator[str]:
+    """What serve would say of certificate, key and authority, which it reads together."""
+    from execsvc.runtime.clock import RealClock
+    from execsvc.runtime.tls import TlsRefused, read
+
     try:
-        with path.open("rb"):
-            return True
-    except OSError:
-        return False
+        read(tls.certificate, tls.key, tls.client_ca, now_ns=RealClock().wall_ns())
+    except TlsRefused as refused:
+        yield f"{_place(settings, 'EXECSVC_TLS_CERT_FILE')}tls: {refused}"
+
+
+def _place(settings: "Settings", name: str) -> str:
+    """FILE:LINE where a setting was said, as the head of a problem; empty where no file said it."""
+    place = settings.origins.get(name, "")
+    return f"{place}: " if ":" in place else ""
 
 
 def _worth_a_look(settings: "Settings") -> Iterator[str]:
     """Facts that are allowed and seldom meant."""
     from execsvc.domain.caller import Permission
 
+    if settings.venue is None and any(name.endswith((".key_file", ".secret_file")) for name in settings.origins):
+        yield "the built-in exchange needs no key: the key files were not looked at; EXECSVC_MODE=live does"
+    yield from _rules_of_nobody(settings)
     if settings.tls is not None and settings.tls.client_ca is not None:
         if not any(caller.certificates for caller in settings.callers):
             yield "tls.client_ca_file: no caller has certificates, so none of them is anybody"
@@ -126,3 +133,17 @@ def _worth_a_look(settings: "Settings") -> Iterator[str]:
             yield f"callers.{caller.name}: may trade without a largest order, of its own or of every order"
         if any(not grant.symbols for grant in trading):
             yield f"callers.{caller.name}: may trade every pair"
+
+
+def _rules_of_nobody(settings: "Settings") -> Iterator[str]:
+    """Rules for a caller that has neither a section nor a token: a name that was mistyped bounds nobody."""
+    from execsvc.runtime.tokenfile import TokenFileError, read
+
+    known = {"local"} if settings.tokens is None else set()
+    known |= {caller.name for caller in settings.callers}
+    with suppress(TokenFileError):
+        known |= {token.caller for token in (read(settings.tokens) if settings.tokens else ())}
+    for name in sorted({rule.caller for rule in settings.risk.rules if rule.caller} - known):
+        near = get_close_matches(name, known, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        yield f"risk.rules: no caller {name!r} has a section or a token: the rule bounds nobody yet{meant}"

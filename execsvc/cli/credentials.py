@@ -6,8 +6,11 @@ down any user of the machine may sit on its port. Which token a command line nam
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
+
+from execsvc.cli.atrest import settings_at_rest
 
 ADMIN = "admin.token"
 _SQLITE = "sqlite:///"
@@ -30,7 +33,14 @@ def default_token(target: str) -> str:
 
 
 def token_folder(environ: Mapping[str, str]) -> Path:
-    """Where `serve` with these variables keeps its tokens: as EXECSVC_TOKENS or EXECSVC_STORE say, else the usual place."""
+    """Where `serve` with these variables keeps its tokens: as these or EXECSVC_CONFIG say, else the usual place."""
+    if environ.get("EXECSVC_CONFIG", "").strip():
+        from execsvc.settings import SettingsRefused
+
+        with suppress(SettingsRefused):  # config check says what is wrong with it
+            tokens_file = settings_at_rest(environ, {}).tokens
+            if tokens_file is not None:
+                return tokens_file.parent
     tokens = environ.get("EXECSVC_TOKENS", "").strip()
     if tokens and tokens.lower() != "off":
         return Path(tokens).parent

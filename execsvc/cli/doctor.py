@@ -5,6 +5,7 @@ is read into a finding: of a file of secrets only whether it may be trusted. Exi
 """
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,7 +15,7 @@ from execsvc.cli.options import Output, Target
 from execsvc.cli.output import Form, coloured, form_for, put_json
 
 if TYPE_CHECKING:
-    from execsvc.app.findings import Finding, Line
+    from execsvc.app.findings import Finding
 
 COLOURS = {"ok": "32", "warn": "33", "not looked at": "33", "FAIL": "31"}
 GATEWAY, MACHINE, LIVE = "gateway", "machine", "live check"
@@ -31,16 +32,20 @@ def doctor(
     """Look at the running gateway and at this machine, and say what to mend. Exit 0, or 1 when something must be mended."""
     from execsvc.app.findings import Verdict
     from execsvc.cli import doctorgateway, doctormachine
+    from execsvc.cli.live import looked
 
     form = form_for(output)
     gateway = doctorgateway.findings(target)
     served = any(each.verdict is Verdict.OK for each in gateway)
     found = {GATEWAY: gateway, MACHINE: doctormachine.findings(config, served=served)}
+    lines = looked(config).lines if live else ()
     if live:
-        found[LIVE] = [finding for line in _live_lines(config) for finding in line.findings]
+        found[LIVE] = [finding for line in lines for finding in line.findings]
     if form is Form.TABLE:
-        for place, each in found.items():
-            _put(place, each)
+        for place in (GATEWAY, MACHINE):
+            _put(place, found[place])
+        for line in lines:
+            _put(f"{LIVE}, line {line.number}: {line.title}", line.findings)
         sys.stdout.flush()
     else:
         put_json({"findings": _as_json(found)}, lines=form is Form.JSONL)
@@ -48,22 +53,12 @@ def doctor(
         raise typer.Exit(BROKEN)
 
 
-def _live_lines(config: str) -> "tuple[Line, ...]":
-    import os
-
-    from execsvc.app.livecheck import judge
-    from execsvc.compose.livefacts import LiveQuestion, look
-
-    overrides = {"EXECSVC_CONFIG": config} if config else {}
-    return judge(look(LiveQuestion(os.environ, overrides))).lines
-
-
-def _put(place: str, findings: "list[Finding]") -> None:
+def _put(place: str, findings: "Sequence[Finding]") -> None:
     print(place)
     for each in findings:
         word = each.verdict.value
         about = f"{each.about}: " if each.about else ""
-        print(f"  {coloured(word, COLOURS[word])}{' ' * (5 - len(word))}{about}{each.what}")
+        print(f"  {coloured(word, COLOURS[word])}{' ' * max(1, 5 - len(word))}{about}{each.what}")
         if each.remedy:
             print(f"       do: {each.remedy}")
 

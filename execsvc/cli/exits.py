@@ -57,7 +57,7 @@ _LIMITS = "execsvc limits {symbol}"
 BY_REASON: Mapping[str, Row] = {
     "INVALID_REQUEST": Row(USAGE, "validation", "stop", _HELP),
     "ORDER_TYPE_UNKNOWN": Row(USAGE, "validation", "stop", _STATUS),
-    "ACCOUNT_REQUIRED": Row(USAGE, "validation", "stop", _GRANTS),
+    "ACCOUNT_REQUIRED": Row(USAGE, "validation", "stop", _HELP),
     "ORDER_MINIMUM_NOT_MET": Row(USAGE, "validation", "stop", _RULES),
     "TICK_SIZE_VIOLATED": Row(USAGE, "validation", "stop", _RULES),
     "VENUE_REFUSED_ARGUMENTS": Row(USAGE, "api", "stop", _RULES),
@@ -129,6 +129,7 @@ OUTCOME_UNKNOWN = Row(UNKNOWN, "unknown_outcome", "stop", _ORDER)
 BAD_USAGE = Row(USAGE, "validation", "stop", _HELP)
 BAD_CONFIG = Row(CONFIG, "config", "stop", _HELP)
 NOT_SERVING = Row(NOTHING_SENT, "network", "retry", "execsvc dev")
+NO_GATEWAY = Row(NOTHING_SENT, "network", "retry", "execsvc health")
 STILL_CLOSED = Row(MAINTENANCE, "maintenance", "retry", _STATUS)
 OUR_FAULT = Row(BROKEN, "internal", "stop", "execsvc version")
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 def call(
-    method: Annotated[str, typer.Argument(metavar="[METHOD]", help="PlaceOrder, or OrderService/PlaceOrder.")] = "",
+    method: Annotated[str, typer.Argument(metavar="METHOD", help="PlaceOrder, or OrderService/PlaceOrder.")] = "",
     request: Annotated[
-        str, typer.Argument(metavar="[JSON]", help="The request; - reads it from stdin; a session takes a list.")
+        str, typer.Argument(metavar="JSON", help="The request; - reads it from stdin; a session takes a list.")
     ] = "",
     *,
     listing: Annotated[bool, typer.Option("--list", help="List the methods.")] = False,

@@ -34,9 +34,8 @@ class Invocation:
         """Read off the words, without understanding them: failures must be told before any verb has run."""
         words = [word for word in arguments if not word.startswith("-")]
         symbol = next((word for word in words if _SYMBOL.fullmatch(word)), "")
-        verb = words[0] if words and words[0] in verbs else ""
-        if verb == "order":
-            verb = " ".join(words[:2])
+        named = (" ".join(words[:count]) for count in (2, 1))  # a verb of a group comes before the group
+        verb = next((name for name in named if name in verbs), "")
         form = form_named(_flag(arguments) or environ.get("EXECSVC_OUTPUT", "")) or _OWN_FORM.get(verb)
         if verb in _STREAMS and form is None and not sys.stdout.isatty():
             form = Form.JSONL
@@ -66,6 +65,7 @@ class Failure:
     order_id: str | None = None
     symbol: str | None = None
     trace_id: str | None = None
+    check: str | None = None
 
     def hint(self, invocation: Invocation) -> str:
         """The command to try next."""
@@ -129,7 +129,14 @@ def failure_of(error: BaseException) -> Failure | None:
         order_id=error.metadata.get("order_id"),
         symbol=error.metadata.get("symbol"),
         trace_id=error.trace_id or None,
+        check=_check(error.metadata),
     )
+
+
+def _check(metadata: Mapping[str, str]) -> str | None:
+    """The limit that refused, as the settings call it, and over whose orders it counts; None: no limit did."""
+    parts = (metadata.get("check", ""), metadata.get("scope", ""))
+    return ", of ".join(filter(None, parts)) if parts[0] else None
 
 
 def put_failure(failure: Failure, invocation: Invocation) -> None:
@@ -140,6 +147,7 @@ def put_failure(failure: Failure, invocation: Invocation) -> None:
     head = coloured(failure.reason or failure.row.category.replace("_", " "), "31", sys.stderr)
     note(f"{head}: {failure.message}")
     details = (
+        ("limit", failure.check or ""),
         ("wait", "" if failure.retry_after_ms is None else f"{failure.retry_after_ms / 1000:g} s"),
         ("client order id", failure.client_order_id or ""),
         ("id used", "" if failure.id_used is None else text_of(failure.id_used)),

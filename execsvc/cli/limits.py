@@ -25,9 +25,7 @@ _HEADS = ("counter", "level", "max", "decay/s", "headroom", "open", "of", "room"
 def limits(
     symbols: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[SYMBOL…]", help="Pairs; absent: every pair used so far.", autocompletion=complete_symbol
-        ),
+        typer.Argument(metavar="SYMBOL", help="Pairs; absent: every pair used so far.", autocompletion=complete_symbol),
     ] = None,
     account: Account = "",
     target: Target = "",

@@ -6,7 +6,7 @@ It places nothing, and ends with the one command that starts live. Which lines t
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -37,13 +37,8 @@ def check(
     output: Output = None,
 ) -> None:
     """Look at everything that live trading needs and place nothing. Exit 0 when it may start, 3 when something refuses."""
-    from execsvc.app.livecheck import judge
-    from execsvc.compose.livefacts import LiveQuestion, look
-
     form = form_for(output)
-    said = {"EXECSVC_CONFIG": config, "EXECSVC_STORE": store}
-    overrides = {name: value for name, value in said.items() if value}
-    report = judge(look(LiveQuestion(os.environ, overrides, tuple(pairs))))
+    report = looked(config, store, pairs)
     command = start_command(config, store)
     if form is Form.TABLE:
         for line in shown(report, command):
@@ -53,6 +48,18 @@ def check(
         put_json(as_json(report, command), lines=form is Form.JSONL)
     if not report.passed:
         raise typer.Exit(CONFIG)
+
+
+def looked(config: str, store: str = "", pairs: Sequence[str] = ()) -> "Report":
+    """The eleven lines. The keys are read here as serve reads them, so nobody is to look into this process either."""
+    from execsvc.app.livecheck import judge
+    from execsvc.compose.livefacts import LiveQuestion, look
+    from execsvc.runtime.harden import harden
+
+    harden()
+    said = {"EXECSVC_CONFIG": config, "EXECSVC_STORE": store}
+    overrides = {name: value for name, value in said.items() if value}
+    return judge(look(LiveQuestion(os.environ, overrides, tuple(pairs))))
 
 
 def start_command(config: str, store: str) -> str:

@@ -89,11 +89,12 @@ def status(
 
     form = form_for(output)
 
-    async def work(client: "Client") -> "tuple[ServerInfo, VenueStatus]":
+    async def work(client: "Client") -> "tuple[ServerInfo, VenueStatus | None]":
         by = time.monotonic() + wait
         while True:
-            info, venue = await client.server_info(timeout=timeout), await client.venue_status(timeout=timeout)
-            closed = await _closed_because(client, venue) if wait else ""
+            info = await client.server_info(timeout=timeout)
+            venue = await _venue(client, timeout, needed=wait > 0)
+            closed = await _closed_because(client, venue) if wait and venue is not None else ""
             if not closed:
                 return info, venue
             if time.monotonic() >= by:
@@ -106,7 +107,20 @@ def status(
         return
     from execsvc_client.raw import to_json
 
-    put_json({"mode": info.mode, "server": to_json(info), "venue": to_json(venue)}, lines=form is Form.JSONL)
+    told = None if venue is None else to_json(venue)
+    put_json({"mode": info.mode, "server": to_json(info), "venue": told}, lines=form is Form.JSONL)
+
+
+async def _venue(client: "Client", timeout: float | None, *, needed: bool) -> "VenueStatus | None":
+    """None for a token that may not see it: what else there is to see is shown all the same. Raises it if needed."""
+    from execsvc_client import NotPermitted
+
+    try:
+        return await client.venue_status(timeout=timeout)
+    except NotPermitted:
+        if needed:
+            raise
+        return None
 
 
 async def _closed_because(client: "Client", venue: "VenueStatus") -> str:
@@ -133,19 +147,22 @@ async def _closed_because(client: "Client", venue: "VenueStatus") -> str:
     return "; ".join([f"{ORDERS} is {health}", *problems, *feeds])
 
 
-def _put_status(info: "ServerInfo", venue: "VenueStatus") -> None:
+def _put_status(info: "ServerInfo", venue: "VenueStatus | None") -> None:
     skew = "" if info.version == __version__ else f" (this program: {__version__})"
     money = coloured("live", "31") if info.mode != "paper" else "paper"
     pairs: list[tuple[str, object]] = [
         ("gateway", f"{info.version}{skew}, {money} money, epoch {info.server_epoch}"),
         ("caller", info.caller),
-        ("exchange", f"{info.venue}: {venue.mode.name}, public feed {venue.public_feed.name}"),
+        *(("trading mode", coloured(_mode_in_force(entry), "31")) for entry in info.trading_modes),
     ]
+    if venue is None:
+        put_pairs([*pairs, ("exchange", f"{info.venue}: its state and the accounts need the permission account")])
+        return
+    pairs.append(("exchange", f"{info.venue}: {venue.mode.name}, public feed {venue.public_feed.name}"))
     if venue.round_trip is not None:
         pairs.append(("round trip", f"{venue.round_trip.total_seconds() * 1000:.0f} ms"))
     if venue.clock_offset is not None:
         pairs.append(("clock offset", f"{venue.clock_offset.total_seconds() * 1000:+.0f} ms"))
-    pairs += [("trading mode", mode_words(entry)) for entry in info.trading_modes]
     for account in venue.accounts:
         doubt = f", {account.in_doubt_count} in doubt" if account.in_doubt_count else ""
         pairs.append((f"account {account.account}", f"private feed {account.private_feed.name}{doubt}"))
@@ -161,6 +178,11 @@ def mode_words(entry: "ModeEntry") -> str:
     named = (("account", entry.account), ("caller", entry.caller), ("symbol", entry.symbol))
     scope = "everything" if entry.everything else ", ".join(f"{name} {value}" for name, value in named if value)
     return f"{entry.mode.name} for {scope}, set by {entry.set_by}: {entry.comment}"
+
+
+def _mode_in_force(entry: "ModeEntry") -> str:
+    since = "" if entry.set_time is None else f" (since {entry.set_time:%Y-%m-%d %H:%M:%S} UTC)"
+    return f"{mode_words(entry)}{since}"
 
 
 def _lane(lane: "LaneHealth") -> str:
@@ -221,7 +243,7 @@ def watch(
     symbols: Annotated[
         list[str],
         typer.Argument(
-            metavar="SYMBOL…", help="The pairs, in any spelling Kraken uses.", autocompletion=complete_symbol
+            metavar="SYMBOL", help="The pairs, in any spelling Kraken uses.", autocompletion=complete_symbol
         ),
     ],
     count: Annotated[int, typer.Option("--count", min=0, help="Stop after so many updates; 0: never.")] = 0,

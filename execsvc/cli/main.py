@@ -6,7 +6,7 @@ in run.py, look.py, market.py, account.py, tail.py, limits.py, trace.py, trade.p
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import typer
 
@@ -30,13 +30,20 @@ from execsvc.cli.trace import trace
 
 HELP = """Trade and watch Kraken through one gateway that owns the keys.
 
-Run: dev, serve, paper. Look: status, limits, health, watch, book, tail, trace, version.
-Market: instruments, tickers, trades, candles.
-Account: balances, margin, positions, fills, ledger, fees.
-Trade: buy, sell, order, dead-man, halt, resume. Explore: call. Callers: token.
-Operate: audit, live check, doctor.
+\b
+Run      dev, serve, paper
+Look     status, limits, health, watch, book, tail, trace, version
+Market   instruments, tickers, trades, candles
+Account  balances, margin, positions, fills, ledger, fees
+Trade    buy, sell, order, dead-man
+Stop     halt, resume
+Explore  call
+Operate  config, token, audit, live check, doctor
+
 Start with `execsvc dev`: a gateway, a paper exchange and a little trader, on this machine, without any key.
 """
+
+HELP_WIDTH = 120  # of a terminal that has it; a narrower one counts
 
 # Plain help: the styled one takes four times as long to import as everything else here.
 app = Verbs(
@@ -46,6 +53,7 @@ app = Verbs(
     pretty_exceptions_enable=False,
     invoke_without_command=True,
     callback=help_without_verb,
+    context_settings={"max_content_width": HELP_WIDTH},
 )
 app.command("dev")(running.dev)
 app.command("serve")(running.serve)
@@ -83,9 +91,18 @@ app.add_typer(config, name="config")
 app.command("call")(explore.call)
 app.command("version")(look.version)
 
-VERBS = frozenset(
-    {"order", "audit", "config", "live", "token", *(str(command.name) for command in app.registered_commands)}
-)
+
+def _names(tree: typer.Typer) -> Iterator[str]:
+    """Every verb as it is typed: status, order, order cancel."""
+    yield from (str(command.name) for command in tree.registered_commands)
+    for group in tree.registered_groups:
+        name = str(group.name or (group.typer_instance and group.typer_instance.info.name))
+        yield name
+        if group.typer_instance is not None:
+            yield from (f"{name} {verb}" for verb in _names(group.typer_instance))
+
+
+VERBS = frozenset(_names(app))
 
 
 def run(arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def cancel_all(
     symbol: Annotated[
         str,
-        typer.Argument(metavar="[SYMBOL]", help="Only this pair; absent: say --all.", autocompletion=complete_symbol),
+        typer.Argument(metavar="SYMBOL", help="Only this pair; absent: say --all.", autocompletion=complete_symbol),
     ] = "",
     *,
     everything: Annotated[bool, typer.Option("--all", help="Of every pair.")] = False,

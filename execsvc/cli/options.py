@@ -76,9 +76,15 @@ async def _talk(target: str, work: "Callable[[Client], Awaitable[T]]", account: 
         environ = environment(target)
         client = Client.from_env(target=target, account=account, name="execsvc-cli", allow_live=True, environ=environ)
     except (ValueError, OSError) as problem:
-        raise Stopped(BAD_CONFIG, str(problem)) from None
+        raise Stopped(BAD_CONFIG, unfit(problem)) from None
     async with client:
         return await work(client)
+
+
+def unfit(problem: Exception) -> str:
+    """Why a file or a variable cannot be used; of a file its name first, without the system's number for it."""
+    named = isinstance(problem, OSError) and problem.filename and problem.strerror
+    return f"{problem.filename}: {problem.strerror}" if named else str(problem)  # type: ignore[attr-defined]  # see named
 
 
 async def permit(client: "Client", *, yes: bool) -> "ServerInfo":

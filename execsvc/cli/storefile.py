@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from execsvc.cli.atrest import settings_at_rest
 from execsvc.cli.exits import BAD_CONFIG, Stopped
 
 if TYPE_CHECKING:
@@ -44,11 +45,11 @@ def store_path(store: str) -> Path:
     """The file that is meant: named, or that of the settings. Raises Stopped for settings that name none."""
     if store:
         return Path("/" + store.removeprefix(SQLITE).lstrip("/")) if store.startswith(SQLITE) else Path(store)
-    from execsvc import settings
+    from execsvc.settings import SettingsRefused
 
     try:
-        path = settings.load(os.environ, overrides={}, dev=False).store
-    except settings.SettingsRefused as refused:
+        path = settings_at_rest(os.environ, {}).store
+    except SettingsRefused as refused:
         raise Stopped(BAD_CONFIG, f"{refused.problems[0]}; or name the file with --store FILE") from None
     if path is None:
         raise Stopped(BAD_CONFIG, "EXECSVC_STORE names no file: name it with --store FILE")

@@ -34,7 +34,7 @@ def tail(
     symbols: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[SYMBOL…]",
+            metavar="SYMBOL",
             help="Only these pairs, in any spelling Kraken uses; absent: all.",
             autocompletion=complete_symbol,
         ),

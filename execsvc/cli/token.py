@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from execsvc.cli.atrest import settings_at_rest
 from execsvc.cli.exits import BAD_CONFIG, BAD_USAGE, Stopped
 from execsvc.cli.options import Output, help_without_verb
 from execsvc.cli.output import Form, form_for, note, put_json, put_rows
@@ -35,13 +36,13 @@ token = typer.Typer(
     callback=help_without_verb,
 )
 
-Names = Annotated[list[str] | None, typer.Argument(metavar="ID…", help="Tokens, by the ids that `list` shows.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Tokens, by the ids that `list` shows.")]
 
 
 def _bake(typed: Typed) -> None:
     form = form_for(typed.output)
     loaded = _settings(typed.file, typed.config)
-    path, rights = _file(loaded), rights_for(typed, loaded)
+    path, rights = _there(loaded.tokens), rights_for(typed, loaded)
     made, baked = _made(typed, rights)
     _register(path, made, baked, typed.out)
     note(f"baked {made.id} for {made.caller} into {path}: {_rights(made)}; {_ends(made)}; in force within a second")
@@ -66,7 +67,7 @@ def list_tokens(file: File = "", config: Config = "", output: Output = None) -> 
     from execsvc.runtime.tokenregistry import last_used
 
     form = form_for(output)
-    path = _file(_settings(file, config))
+    path = _named(file, config)
     tokens, used = _read(path), last_used(path)
     if form is Form.TABLE:
         put_rows(_HEADS, [_row(each, used.get(each.id)) for each in tokens])
@@ -88,7 +89,7 @@ def revoke(ids: Names = None, file: File = "", config: Config = "", output: Outp
     wanted = frozenset(ids or ())
     if not wanted:
         raise Stopped(BAD_USAGE, "say which: execsvc token list shows their ids")
-    path = _file(_settings(file, config))
+    path = _named(file, config)
 
     def without(tokens: "tuple[Token, ...]") -> "list[Token]":
         unknown = wanted - {each.id for each in tokens}
@@ -110,18 +111,21 @@ def revoke(ids: Names = None, file: File = "", config: Config = "", output: Outp
 
 def _settings(file: str, config: str) -> "Settings":
     """The gateway's own settings. Raises Stopped with all that is wrong with them."""
-    from execsvc import settings
+    from execsvc.settings import SettingsRefused
 
-    given = {"EXECSVC_TOKENS": file, "EXECSVC_CONFIG": config}
     try:
-        return settings.load(os.environ, overrides={name: value for name, value in given.items() if value}, dev=False)
-    except settings.SettingsRefused as refused:
-        raise Stopped(BAD_CONFIG, "; ".join(refused.problems)) from None
+        return settings_at_rest(os.environ, {"EXECSVC_TOKENS": file, "EXECSVC_CONFIG": config})
+    except SettingsRefused as refused:
+        raise Stopped(BAD_CONFIG, f"{'; '.join(refused.problems)}; or name the file of tokens with --file") from None
 
 
-def _file(loaded: "Settings") -> Path:
-    """The file of tokens. Raises Stopped where there is none."""
-    path = loaded.tokens
+def _named(file: str, config: str) -> Path:
+    """The file of tokens that was named, else that of the settings, which then must be such as can be used."""
+    return _there(Path(file) if file else _settings(file, config).tokens)
+
+
+def _there(path: Path | None) -> Path:
+    """Raises Stopped where there is none."""
     if path is None:
         raise Stopped(BAD_CONFIG, "tokens are off (EXECSVC_TOKENS=off): name their file with --file")
     if not path.exists():

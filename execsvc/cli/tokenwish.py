@@ -4,9 +4,10 @@ A configured caller's token gets what its configuration says wherever the comman
 would narrow it anyway, and whoever bakes it is told now. Writing it down is token.py's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from execsvc.domain.caller import Grant
     from execsvc.domain.rights import Rights
     from execsvc.settings import Settings
+
+T = TypeVar("T")
+E = TypeVar("E", bound=Enum)
 
 _UNITS_S = {"d": 86_400, "h": 3_600, "m": 60}
 _LIFE_MOST_S = 10 * 366 * 86_400
@@ -100,6 +104,7 @@ def _asked(typed: Typed, known: Sequence[str], most: "Rights | None") -> "Rights
     default = typed.default_account
     if words:
         words = [each for word in words for each in _spelt_out(word, typed, known)]
+        _accounts_known(words, known)
     elif most is not None:
         words, default = list(most.words()), default or most.default
     else:
@@ -119,6 +124,13 @@ def _spelt_out(word: str, typed: Typed, known: Sequence[str]) -> Sequence[str]:
     return [f"{word}:{account}" for account in accounts or known]
 
 
+def _accounts_known(words: Sequence[str], known: Sequence[str]) -> None:
+    for word in words:
+        account = word.partition(":")[2]
+        if account and account not in {*known, "*"}:
+            raise ValueError(f"{word}: no account {account}: there are {', '.join(known)}")
+
+
 def _bounds(typed: Typed, most: "Rights | None") -> "Grant":
     """The bounds asked for; what is not said is as a configured caller's."""
     from execsvc.domain import money
@@ -128,10 +140,10 @@ def _bounds(typed: Typed, most: "Rights | None") -> "Grant":
 
     own = Grant(
         frozenset(),
-        frozenset(map(_pair, listed(typed.pairs))),
-        frozenset(_one_of(Side, each) for each in listed(typed.sides)),
-        frozenset(_one_of(OrderType, each) for each in listed(typed.types)),
-        money.parse(typed.max_notional) if typed.max_notional else None,
+        frozenset(_read("--pairs", _pair, each) for each in listed(typed.pairs)),
+        frozenset(_read("--sides", _one_of(Side), each) for each in listed(typed.sides)),
+        frozenset(_read("--types", _one_of(OrderType), each) for each in listed(typed.types)),
+        _read("--max-notional", money.parse, typed.max_notional) if typed.max_notional else None,
         typed.rate,
     )
     if most is None:
@@ -157,11 +169,24 @@ def _within(name: str, asked: "Rights", most: "Rights") -> None:
         )
 
 
-def _one_of(kind: Any, word: str) -> Any:
-    words = [each.value for each in kind]
-    if word not in words:
-        raise ValueError(f"{word!r}: one of {', '.join(words)}")
-    return kind(word)
+def _read(option: str, read: Callable[[str], T], word: str) -> T:
+    """The value of one option; what is wrong with it is told with the option's name. Raises ValueError."""
+    try:
+        return read(word)
+    except ValueError as wrong:
+        said = str(wrong)
+        raise ValueError(f"{option} {said}" if word in said else f"{option} {word}: {said}") from None
+
+
+def _one_of(kind: type[E]) -> Callable[[str], E]:
+    words = [str(each.value) for each in kind]
+
+    def read(word: str) -> E:
+        if word not in words:
+            raise ValueError(f"{word!r}: one of {', '.join(words)}")
+        return kind(word)
+
+    return read
 
 
 def _pair(text: str) -> str:

@@ -151,7 +151,7 @@ def _put_placed(placed: "Placed", form: Form) -> None:
 
 # --- order get, list, cancel -------------------------------------------------------------------------------------
 
-GivenId = Annotated[str, typer.Argument(metavar="[ID]", help="The client order id.")]
+GivenId = Annotated[str, typer.Argument(metavar="ID", help="The client order id.")]
 VenueId = Annotated[str, typer.Option("--order-id", metavar="TXID", help="Kraken's id instead.")]
 
 

@@ -1,6 +1,7 @@
 """config check, show and schema: what is wrong and an exit code, what is in force and whence, what may be written."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 from execsvc.domain.riskrules import RiskRule
 from execsvc.settings.names import NAMES
 from execsvc.settings.schema import DRAFT, schema
+from tests.support.certs import Authority
+from tests.support.tokens import baked, token_file
 
 EXAMPLE = Path("docs/examples/execsvc.toml")
 
@@ -21,10 +24,10 @@ def place(tmp_path):
         file.parent.mkdir(exist_ok=True)
         file.write_text("c2VjcmV0\n")
         file.chmod(0o600)
-    for name in ("server.pem", "server.key", "callers-ca.pem"):
-        file = tmp_path / "tls" / name
-        file.parent.mkdir(exist_ok=True)
-        file.write_text("-----BEGIN")
+    tls = Authority(tmp_path / "tls", "callers-ca")
+    leaf = tls.leaf("server")
+    tls.certificate.rename(tmp_path / "tls" / "callers-ca.pem")
+    leaf.certificate.rename(tmp_path / "tls" / "server.pem")
     path = tmp_path / "execsvc.toml"
     path.write_text(EXAMPLE.read_text())
     return path
@@ -52,7 +55,7 @@ def test_a_key_file_that_others_can_read_is_a_problem(execsvc, place):
     (place.parent / "keys" / "main.secret").chmod(0o644)
     said = execsvc("config", "check", str(place))
     assert 3 == said.code
-    assert said.err.startswith("accounts.main.secret_file: ")
+    assert said.err.startswith("execsvc.toml:19: accounts.main.secret_file: ")
     assert "c2VjcmV0" not in said.err
 
 
@@ -73,6 +76,33 @@ def test_what_is_allowed_and_seldom_meant_is_a_warning(execsvc, place):
     assert 0 == said.code
     assert "warning: callers have certificates, but tls.client_ca_file is not set: they prove nothing" in said.err
     assert "warning: callers.momentum: may trade every pair" in said.err
+
+
+def test_a_certificate_that_serve_would_refuse_is_a_problem(execsvc, place):
+    """A key that is another's, told with the line of the file."""
+    Authority(place.parent / "tls", "other").leaf("server")
+    said = execsvc("config", "check", str(place))
+    assert (3, 1) == (said.code, len(said.err.splitlines()))
+    assert re.match(r"execsvc\.toml:\d+: tls: .*server\.pem, .*server\.key: not a certificate and its key", said.err)
+
+
+def test_keys_that_were_not_looked_at_are_told(execsvc, place):
+    """The built-in exchange needs none: what is wrong with them shows in live mode only."""
+    place.write_text(place.read_text().replace('mode = "live"', 'mode = "paper"'))
+    (place.parent / "keys" / "main.key").unlink()
+    said = execsvc("config", "check", str(place))
+    assert (0, True) == (said.code, "warning: the built-in exchange needs no key" in said.err)
+
+
+@pytest.mark.parametrize(("named", "warned"), [("momntum", True), ("momentum", False), ("bot", False)])
+def test_a_rule_for_a_caller_nobody_knows_is_a_warning(execsvc, place, named, warned):
+    """Neither a section nor a token has that name; a rule for it bounds nobody."""
+    tokens = token_file(place.parent / "state" / "tokens.toml", baked("bot", "market")[0])
+    text = place.read_text().replace('"/var/lib/execsvc/tokens.toml"', f'"{tokens}"')
+    place.write_text(text.replace('caller = "momentum"', f'caller = "{named}"'))
+    said = execsvc("config", "check", str(place))
+    told = f"no caller {named!r} has a section or a token: the rule bounds nobody yet; did you mean momentum?"
+    assert (0, warned) == (said.code, told in said.err)
 
 
 def test_the_file_is_that_of_the_environment_where_none_is_named(execsvc, place, monkeypatch):

@@ -91,14 +91,107 @@ def test_a_caller_who_is_known_is_no_warning(execsvc, gateway):
     [
         (WHY, "or say --everything"),
         (("--everything", "--caller", "bot", *WHY), "--everything stands alone"),
-        (("--everything",), "--comment"),
+        (("--everything", "--comment", "two\nlines"), "--comment: at most 256 characters on one line"),
+        (("--everything", "--comment", "x" * 257), "--comment: at most 256 characters on one line"),
     ],
 )
 def test_what_cannot_be_meant_is_the_commands_mistake(execsvc, gateway, verb, typed, words):
-    """No scope, everything and something, no comment: exit 2, and nothing is asked."""
+    """No scope, everything and something, a comment that no line takes: exit 2, and nothing is asked."""
     said = execsvc(verb, *typed)
     assert (2, []) == (said.code, gateway.requests["SetTradingMode"])
     assert words in said.err
+
+
+@pytest.mark.parametrize("said_why", [(), ("-m", ""), ("-m", "  ")])
+def test_a_halt_waits_for_no_reason(execsvc, gateway, said_why):
+    """Who stops trading in a hurry is not asked why; that none was given is in force, and said."""
+    gateway.script("SetTradingMode", HALTED)
+    said = execsvc("halt", "--everything", *said_why)
+    (asked,) = gateway.requests["SetTradingMode"]
+    assert (0, "no reason given", True) == (said.code, asked.comment, "the same again with -m TEXT" in said.err)
+
+
+@pytest.mark.parametrize("said_why", [(), ("-m", ""), ("-m", "  ")])
+def test_a_resume_says_why(execsvc, gateway, said_why):
+    """Letting orders go again is not done in a hurry."""
+    said = execsvc("resume", "--everything", "--yes", *said_why)
+    assert (2, []) == (said.code, gateway.requests["SetTradingMode"])
+    assert "--comment" in said.err
+
+
+def test_a_gateway_that_is_down_halts_nothing_and_says_so(execsvc, gateway):
+    """What is open at Kraken stays open, and the next step is Kraken's own page: read at once, exit 4."""
+    said = execsvc("halt", "--everything", "--target", "127.0.0.1:1")
+    assert 4 == said.code
+    assert "nobody answers at 127.0.0.1:1" in said.err
+    assert "nothing was changed; orders that are open at Kraken stay open" in said.err
+    assert "cancel them on Kraken's own page" in said.err
+
+
+def test_what_still_keeps_orders_back_is_told_by_resume(execsvc, gateway):
+    """Another scope that meets this one stays: in columns, and for scripts; what does not meet it is left out."""
+    scopes = {
+        "account": limits.TradingScope(account="main"),
+        "caller": limits.TradingScope(account="main", caller="bot"),
+        "elsewhere": limits.TradingScope(account="hedge"),
+    }
+    modes = [entry("HALTED", scope) for scope in scopes.values()]
+    gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=modes))
+    gateway.script("SetTradingMode", admin.SetTradingModeResponse(current=entry("NORMAL", scopes["account"])))
+    words = ("resume", "--account", "main", "--symbol", "BTC/USD", *WHY, "--yes")
+    said = execsvc(*words)
+    assert [
+        "still   HALTED for account main, set by risk: news",
+        "still   HALTED for account main, caller bot, set by risk: news",
+    ] == said.out.splitlines()[2:]
+    assert "nothing was in force for exactly this scope" in said.err
+    assert ["main", "main"] == [each["scope"]["account"] for each in execsvc(*words, "-o", "json").json["stillInForce"]]
+
+
+def test_a_resume_that_went_through_is_no_failure_where_the_rest_cannot_be_asked(execsvc, gateway, fail):
+    """It is lifted; what else is in force is said not to be known."""
+    first = admin.GetServerInfoResponse(caller="local")  # the client's own look at whose money it is
+    gateway.script("GetServerInfo", first, fail(grpc.StatusCode.INTERNAL, "INTERNAL", "broken"))
+    gateway.script("SetTradingMode", LIFTED)
+    said = execsvc("resume", "--everything", *WHY, "--yes")
+    assert (0, True) == (said.code, "what else is in force could not be asked: broken" in said.err)
+
+
+@pytest.mark.parametrize(
+    ("typed", "scope"),
+    [
+        (("--everything",), EVERYTHING),
+        (("--account", "main", "--symbol", "btc/usd"), limits.TradingScope(account="main", symbol="BTC/USD")),
+        (("--caller", "bot"), limits.TradingScope(account="main", caller="bot")),
+    ],
+)
+def test_a_halt_that_lets_more_through_is_asked_for(execsvc, gateway, monkeypatch, typed, scope):
+    """A looser mode for a scope that is stricter is a resume by another name: a typed word, or --yes."""
+    gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=[entry("HALTED", scope)]))
+    gateway.script("SetTradingMode", HALTED)
+    words = ("halt", *typed, "--mode", "cancel-only", *WHY)
+    monkeypatch.setattr("sys.stdin", io.StringIO("cancel-only\n"))
+    assert (2, []) == (execsvc(*words).code, gateway.requests["SetTradingMode"])
+    monkeypatch.setattr("sys.stdin", Terminal("yes\n"))
+    assert (2, []) == (execsvc(*words).code, gateway.requests["SetTradingMode"])
+    monkeypatch.setattr("sys.stdin", Terminal("cancel-only\n"))
+    assert (0, 0, 2) == (execsvc(*words).code, execsvc(*words, "-y").code, len(gateway.requests["SetTradingMode"]))
+
+
+@pytest.mark.parametrize(
+    ("mode", "typed"),
+    [
+        ("REDUCE_ONLY", ("--everything", "--mode", "cancel-only")),
+        ("CANCEL_ONLY", ("--everything", "--mode", "cancel-only")),
+        ("HALTED", ("--account", "main", "--mode", "cancel-only")),
+    ],
+)
+def test_a_halt_that_is_not_looser_asks_nothing(execsvc, gateway, monkeypatch, mode, typed):
+    """Stricter, the same again, or another scope: at once, wherever it is typed."""
+    gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=[entry(mode)]))
+    gateway.script("SetTradingMode", HALTED)
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert (0, 1) == (execsvc("halt", *typed, *WHY).code, len(gateway.requests["SetTradingMode"]))
 
 
 def test_resume_lifts_exactly_that_scope(execsvc, gateway):

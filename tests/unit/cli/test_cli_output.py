@@ -15,7 +15,7 @@ ENVELOPE = {
     "trace_id", "try", "docs",
 }  # fmt: skip
 BUY = ("buy", "BTC/USD", "--qty", "0.001", "--limit", "60000.0")
-VERBS = {"buy", "watch", "tail", "call", "order"}
+VERBS = {"buy", "watch", "tail", "call", "order", "order get"}
 
 
 class Terminal(io.StringIO):
@@ -71,6 +71,7 @@ def test_form_is_known_before_the_verb_runs(flags):
 def test_invocation_reads_verb_and_symbol():
     """The verb, its second word and the symbol are read off the words."""
     assert Invocation.of(["order", "get", "c-1"], {}, VERBS).verb == "order get"
+    assert Invocation.of(["order", "gte", "c-1"], {}, VERBS).verb == "order"
     found = Invocation.of(["buy", "ETH/USD", "--qty", "1"], {"EXECSVC_OUTPUT": "json"}, VERBS)
     assert ("buy", "ETH/USD", Form.JSON) == (found.verb, found.symbol, found.form)
     assert Invocation.of(["byu", "ETH/USD"], {}, VERBS).verb == ""

@@ -368,3 +368,48 @@ def test_bundles_name_every_permission_somewhere(bake, path):
     rights = newest(path).rights
     held = rights.unbound | rights.grants["main"].permissions
     assert frozenset(Permission) == held
+
+
+@pytest.mark.parametrize("word", ["trade:mian", "trade:mian,market", "kill:x"])
+def test_a_word_for_an_account_that_there_is_not_is_refused(bake, path, word):
+    """A token that may trade nowhere is a typo; which accounts there are is said."""
+    said = bake("bot", "--permissions", word)
+    assert (2, (OLD,)) == (said.code, read(path))
+    assert "no account" in said.err
+    assert "there are main" in said.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (("--max-notional", "-5"), "--max-notional -5: must not be negative"),
+        (("--pairs", "BTCUSD"), "--pairs 'BTCUSD': write a pair as BASE/QUOTE"),
+        (("--sides", "long"), "--sides 'long': one of buy, sell"),
+        (("--types", "lmit"), "--types 'lmit': one of "),
+    ],
+)
+def test_what_is_wrong_with_a_bound_names_its_option(bake, path, typed, told):
+    """A line with several of them would leave one guessing."""
+    said = bake("bot", "--like", "trader", *typed)
+    assert (2, (OLD,), True) == (said.code, read(path), told in said.err)
+
+
+def test_a_named_file_needs_no_settings(path, capsys, monkeypatch):
+    """Whoever takes a token back in a hurry is not asked for the rest of the gateway's settings."""
+    monkeypatch.setenv("EXECSVC_LISTN", "a typo")
+    codes = [run(["token", "list", "--file", str(path)]), run(["token", "revoke", OLD.id, "--file", str(path)])]
+    assert ([0, 0], ()) == (codes, read(path))
+    assert "revoked" in capsys.readouterr().err
+
+
+def test_settings_that_cannot_be_used_say_that_a_file_will_do(path, capsys, monkeypatch):
+    """And leave everything as it was."""
+    monkeypatch.setenv("EXECSVC_LISTN", "a typo")
+    assert (3, (OLD,)) == (run(["token", "revoke", OLD.id]), read(path))
+    assert "or name the file of tokens with --file" in capsys.readouterr().err
+
+
+def test_a_live_gateways_token_is_taken_back_without_its_keys(path, monkeypatch):
+    """They are systemd's to hand over, and to the service alone."""
+    monkeypatch.setenv("EXECSVC_MODE", "live")
+    assert (0, ()) == (run(["token", "revoke", OLD.id]), read(path))
