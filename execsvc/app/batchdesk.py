@@ -63,7 +63,9 @@ class BatchDesk(Desk):
         try:
             instrument = self._catalog.instrument(rows[0][1].symbol, "entries[0].spec.symbol")
         except ExecsvcError as refusal:
-            raise error_of(refusal.fault.with_metadata(id_used="false")) from None
+            unlisted = refusal.fault.with_metadata(id_used="false")
+            known = [await self._known_without_pair(key, spec) for key, spec in rows]
+            return tuple(unlisted if order is None else Known(order) for order in known)
         rows = [(key, replace(spec, symbol=instrument.symbol)) for key, spec in rows]
         if not self.risk.ready:
             await self.risk.restore()

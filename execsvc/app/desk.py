@@ -125,7 +125,13 @@ class Desk:
         """Checks, then the intent. A refusal is told only for an id that is not known: a repeat places nothing."""
         with ExitStack() as held:
             with self._telemetry.span(Spans.CHECKS, _facts(key, spec)):
-                instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
+                try:
+                    instrument = self._catalog.instrument(spec.symbol, "spec.symbol")
+                except ExecsvcError:
+                    known = await self._known_without_pair(key, spec)
+                    if known is None:
+                        raise
+                    return Known(known)
                 if spec.symbol != instrument.symbol:
                     spec = replace(spec, symbol=instrument.symbol)
                 if not self.risk.ready:
@@ -220,6 +226,11 @@ class Desk:
                 id_used="true",
             )
         return order
+
+    async def _known_without_pair(self, key: OrderKey, spec: OrderSpec) -> Order | None:
+        """As `known`, of a pair that is not listed any more, or not read yet: where it is spelt as the order has it."""
+        order = await self._journal.get(key)
+        return None if order is None or order.spec.symbol != spec.symbol else await self._known(key, spec)
 
     def refusal(self, who: Caller, spec: OrderSpec) -> Fault | None:
         """Why no such order of the caller's is taken now, whatever its figures: a right it lacks, a mode, a closed desk."""

@@ -90,6 +90,8 @@ class TradingModes:
         await asyncio.gather(*(each.until_answered(asked, settled_by) for each in stricter))
         fault = _LATE if faults is None else next((each for each in faults if each is not None), None)
         if fault is not None:
+            for each in looser:  # all or nothing, and nothing later: told as refused, it stays refused
+                each.keep(before[each.account])
             raise _not_durable(fault, entry, in_force=bool(stricter), cancelled=sum(counts or ()))
         now = strictest(found for each in accounts if (found := each.of(asked)) is not None) or entry
         unknown = await self._is_unknown(asked.caller, [each.account for each in accounts], by)

@@ -6,6 +6,7 @@ what cannot be written down stays as strict as it was. Who may set it is app/mod
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from execsvc.domain.errors import Busy, Fault
 from execsvc.domain.modes import ModeEntry, Scope, TradingMode, refusal_of
@@ -67,7 +68,10 @@ class AccountModes:
         """Once: what was in force is again. What was set here before the store could be read stands unless it is looser."""
         if self._loaded:
             return
-        for entry in await self._book.modes(self.account):
+        kept = await self._book.modes(self.account)
+        if self._loaded:
+            return  # read by somebody else meanwhile, and perhaps set anew since
+        for entry in kept:
             ours = self._unwritten.get(entry.scope)
             if ours is None or ours.mode.rank < entry.mode.rank:
                 self._unwritten.pop(entry.scope, None)
@@ -133,6 +137,17 @@ class AccountModes:
             if entry.mode is TradingMode.NORMAL:
                 del self._entries[entry.scope]
         return None
+
+    def keep(self, entry: ModeEntry) -> None:
+        """Of a lifting that was refused: the entry is in force as before and written anew, whatever became of it already."""
+        now = self._entries.get(entry.scope)
+        if now is not None and now is not entry and now.mode.rank >= entry.mode.rank:
+            return  # set anew meanwhile, and no looser
+        # Another object than the one that was to be lifted: should that be under way still, it changes nothing any more.
+        self._entries[entry.scope] = self._unwritten[entry.scope] = replace(entry)
+        if entry.mode is TradingMode.HALTED and now is not entry:
+            self._unswept[entry.scope] = entry.set_by
+        self._pursue()
 
     # ---- carrying out -----------------------------------------------------------------------------------------------
 

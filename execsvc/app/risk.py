@@ -46,13 +46,17 @@ Observe = Callable[[str, Mapping[str, str]], None]
 
 @dataclass(frozen=True)
 class CallerLimit:
-    """One limit of a caller; the unit of its figures is what its name says. used: empty where nothing adds up in it."""
+    """One limit of a caller; the unit of its figures is what its name says. used: empty where nothing adds up in it.
+
+    caller: whose orders together it is for; empty: it is the same for every caller, or one for all of them together.
+    """
 
     name: str
     limit: str
     symbol: str = ""
     used: str = ""
     shadow: bool = False
+    caller: str = ""
 
 
 class RiskDesk:
@@ -137,9 +141,9 @@ class RiskDesk:
         return self._reserved(who, order.key, instrument, Wish(wished, order.spec))
 
     def recheck(self, who: Caller, hold: Hold) -> None:
-        """After a wait, the hold being kept: the market may have moved. Raises as `reserve`."""
-        bounds = [each for each in self._bounds_of(who, hold.key, hold.wish) if each.name not in ADDING_UP]
-        self._demand(self._judged(bounds, hold.wish, hold.instrument, {}))
+        """After a wait, the hold being kept: the market may have moved, a loss been reached. Raises as `reserve`."""
+        bounds = self._bounds_of(who, hold.key, hold.wish)
+        self._demand(self._judged(bounds, hold.wish, hold.instrument, hold.grown))
 
     async def carried(self, begun: Awaitable[T], holds: Sequence[Hold], placed: Callable[[T], Sequence[bool]]) -> T:
         """What became durable; the reservations end with it, see app/riskhold.py."""
@@ -153,16 +157,24 @@ class RiskDesk:
         try:
             verdicts = self._judged(bounds, wish, instrument, grown)
             paced, _ = self._paced(who.name, bounds, wish)
+            twins = self._twins(key, bounds, wish)
         finally:
             self._usage.let_go(key, token)
         for each in verdicts:
             self._prices.follow(each.missing)
-        return (*verdicts, *paced)
+        return (*verdicts, *paced, *twins)
 
     def usage(self, who: Caller) -> tuple[CallerLimit, ...]:
         """The caller's limits, on whatever pair, and what is used of them."""
         return tuple(
-            CallerLimit(each.name, money.text(each.limit), each.scope.symbol, self._used_text(each), each.shadow)
+            CallerLimit(
+                each.name,
+                money.text(each.limit),
+                each.scope.symbol,
+                self._used_text(each),
+                each.shadow,
+                each.scope.caller,
+            )
             for each in self._bounds(who.name, "", who.grant(self._account))
         )
 
@@ -206,7 +218,7 @@ class RiskDesk:
         bounds = self._bounds_of(who, key, wish)
         token = object()
         hold = Hold(key, wish, instrument, settle=lambda: self._usage.let_go(key, token), tell=self._tell)
-        grown = self._hold(key, token, wish, bounds)
+        grown = hold.grown = self._hold(key, token, wish, bounds)
         try:
             verdicts = self._judged(bounds, wish, instrument, grown)
             paced, buckets = self._paced(who.name, bounds, wish)
@@ -221,17 +233,21 @@ class RiskDesk:
 
     def _take(self, hold: Hold, buckets: Iterable[Bucket], *, guarded: bool) -> None:
         now, key = self._clock.monotonic(), hold.key
-        for bucket in buckets:
-            bucket.take(now)
-            hold.undo.append(bucket.give_back)
+        hold.undo += [bucket.take(now) for bucket in buckets]
         if guarded and hold.wish.before is None:
-            twins, spec = self._pace.twins(key.caller), hold.wish.spec
-            twins.note(spec, key.client_order_id, now)
-            hold.undo.append(lambda: twins.forget(spec, key.client_order_id))
+            hold.undo.append(self._pace.twins(key.caller).note(hold.wish.spec, key.client_order_id, now))
 
     def _bounds_of(self, who: Caller, key: OrderKey, wish: Wish) -> tuple[Bound, ...]:
-        """Whose order it is counts, and what whoever asks was granted."""
-        return self._bounds(key.caller, wish.spec.symbol, who.grant(self._account))
+        """Whose order it is counts, and what whoever asks was granted.
+
+        Who amends another's order is held to its own limits of one order too, and goes at its own pace.
+        """
+        symbol, grant = wish.spec.symbol, who.grant(self._account)
+        bounds = self._bounds(key.caller, symbol, grant)
+        if who.name == key.caller:
+            return bounds
+        asks = (each for each in self._bounds(who.name, symbol, grant) if each.name not in ADDING_UP)
+        return (*(each for each in bounds if each.name != RATE), *asks)
 
     def _hold(self, key: OrderKey, token: object, wish: Wish, bounds: Iterable[Bound]) -> Mapping[RiskScope, Grown]:
         if not any(each.name in ADDING_UP for each in bounds):
@@ -282,17 +298,20 @@ class RiskDesk:
         return before is None or notional is None or notional > before.notional
 
     def _paced(self, caller: str, bounds: Iterable[Bound], wish: Wish) -> tuple[list[Verdict], list[Bucket]]:
-        """Verdicts of the caller's buckets, and those with room. What only eases an order is never held back."""
-        if wish.only_eases:
+        """Verdicts of the caller's buckets, and those with room. What only makes an order smaller is never held back."""
+        if wish.shrinks:
             return [], []
-        now, verdicts, free = self._clock.monotonic(), [], []
+        now, verdicts = self._clock.monotonic(), []
+        free: dict[int, Bucket] = {}
         for bound in bounds:
             if bound.name == RATE:
                 bucket = self._pace.bucket(caller, bound)
                 wait_s = bucket.wait_s(now)
                 verdicts.append(_pace_verdict(caller, bound, wait_s))
-                free += [] if wait_s else [bucket]
-        return verdicts, free
+                free |= (
+                    {} if wait_s else {id(bucket): bucket}
+                )  # a limit that another rule only watches has the same one
+        return verdicts, [*free.values()]
 
     def _twins(self, key: OrderKey, bounds: Iterable[Bound], wish: Wish) -> list[Verdict]:
         if wish.before is not None:
@@ -302,7 +321,7 @@ class RiskDesk:
         for bound in bounds:
             if bound.name == DUPLICATES:
                 since = now - float(bound.limit) / 1000  # seconds
-                twin = self._pace.twins(key.caller).twin_of(wish.spec, key.client_order_id, since)
+                twin = self._pace.twin_of(key.caller, wish.spec, key.client_order_id, since)
                 words = f"the same order came as {twin!r} within {bound.limit} ms" if twin else "no order is its twin"
                 verdicts.append(risk.verdict(bound, "", words, passed=not twin))
         return verdicts

@@ -13,6 +13,7 @@ from execsvc.app.worth import own_price
 from execsvc.domain import money
 from execsvc.domain.amend import Amend
 from execsvc.domain.ids import OrderKey
+from execsvc.domain.modes import only_reduces
 from execsvc.domain.order import LIVE, UNRESOLVED, Order
 from execsvc.domain.riskrules import RiskScope
 from execsvc.domain.spec import OrderSpec
@@ -57,8 +58,9 @@ class _Wanted:
 
 @dataclass
 class _Entry:
-    """One order: as the journal knows it while it is open, and the wishes about it."""
+    """One order: as the journal knows it while it is open, and the wishes about it; caller: whose it counts as."""
 
+    caller: str
     order: Order | None = None
     price: Decimal | None = None
     wishes: dict[object, _Wanted] = field(default_factory=dict)
@@ -99,11 +101,18 @@ class OpenBook:
 
     def hold(self, key: OrderKey, token: object, spec: OrderSpec, price: Decimal | None) -> dict[RiskScope, Grown]:
         """Counts a wish from now on, until `let_go` with the same token: what it adds, by scope."""
-        entry = self._entries.setdefault(key, _Entry())
-        before = entry.counted
+        entry = self._entries.setdefault(key, _Entry(key.caller))
+        there, before = entry.counted, self._alike(entry, spec)
         entry.wishes[token] = _Wanted(spec, price)
         self._count(key, entry)
-        return {scope: _grown(before.get(scope), share) for scope, share in entry.counted.items()}
+        return {
+            scope: Grown(orders=scope not in there, notional=_has_grown(before.get(scope), share))
+            for scope, share in entry.counted.items()
+        }
+
+    def _alike(self, entry: _Entry, spec: OrderSpec) -> dict[RiskScope, _Share]:
+        """What such a wish is held against: what only reduces has passed no limit for one under its id that may open."""
+        return entry.counted if only_reduces(spec) else self._shares(entry, opening=True)
 
     def let_go(self, key: OrderKey, token: object) -> None:
         """The wish is durable, and counts as the order's own, or will never be."""
@@ -111,12 +120,13 @@ class OpenBook:
         if entry is not None and entry.wishes.pop(token, None) is not None:
             self._count(key, entry)
 
-    def order(self, order: Order) -> None:
-        """The journal holds this of an order; told in the journal's sequence, the last word stands."""
+    def order(self, order: Order, caller: str) -> None:
+        """The journal holds this of an order, which counts as that caller's; told in its sequence, the last word stands."""
         entry = self._entries.get(order.key)
         if entry is None and order.status not in OPEN:
             return
-        entry = self._entries.setdefault(order.key, _Entry())
+        entry = self._entries.setdefault(order.key, _Entry(caller))
+        entry.caller = caller
         entry.price = entry.price_of(order.spec)
         entry.order = order if order.status in OPEN else None
         self._count(order.key, entry)
@@ -134,7 +144,7 @@ class OpenBook:
 
     def _count(self, key: OrderKey, entry: _Entry) -> None:
         self._take(key, entry.counted)
-        entry.counted = self._shares(key, entry)
+        entry.counted = self._shares(entry, opening=False)
         for scope, share in entry.counted.items():
             totals = self._totals[scope]
             totals.orders += 1
@@ -154,12 +164,15 @@ class OpenBook:
                 totals.notional[share.quote] = (count - 1, _WIDE.subtract(amount, share.notional))
             totals.unpriced.pop(key, None)
 
-    def _shares(self, key: OrderKey, entry: _Entry) -> dict[RiskScope, _Share]:
+    def _shares(self, entry: _Entry, *, opening: bool) -> dict[RiskScope, _Share]:
+        """Of all that it is or may become; opening: but what only reduces."""
         shares: dict[RiskScope, _Share] = {}
         for wanted in entry.standing():
+            if opening and only_reduces(wanted.spec):
+                continue
             share = _share(wanted, entry)
             for scope in self._totals:
-                if scope.holds(key.caller, wanted.spec.symbol):
+                if scope.holds(entry.caller, wanted.spec.symbol):
                     known = shares.get(scope)
                     shares[scope] = share if known is None else _dearer(known, share)
         return shares
@@ -185,10 +198,8 @@ def _dearer(one: _Share, other: _Share) -> _Share:
     return _Share(one.quote, max(one.notional, other.notional), one.unpriced or other.unpriced)
 
 
-def _grown(before: _Share | None, after: _Share) -> Grown:
-    if before is None:
-        return Grown(orders=True, notional=True)
-    return Grown(notional=after.notional > before.notional or _units(after) > _units(before))
+def _has_grown(before: _Share | None, after: _Share) -> bool:
+    return before is None or after.notional > before.notional or _units(after) > _units(before)
 
 
 def _units(share: _Share) -> Decimal:

@@ -1,11 +1,12 @@
 """What was traded today, by UTC: the fills of the day over the scopes of the rules, read from the journal after a restart.
 
 The day's notional is what was filled. Its result is that of the day's fills alone, what they left being marked at the mid as
-it is now, less fees; what was held before the day began is not in it. A fill counts for the day on which Kraken made it.
+it is now, less fees; what was held before the day began is not in it. A fill counts for the day on which Kraken made it, and
+the days around it are kept: Kraken's midnight is not quite ours.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
@@ -21,6 +22,7 @@ BEFORE_NS = 3600 * 10**9  # the journal's times are our clock's, a fill's are Kr
 READ_AHEAD = 500
 LOOK_AHEAD = 4  # an order's new state follows its fill
 LAST_NS = 2**63
+DAYS_MAX = 3
 FILLS_MAX = 200_000  # of one day, whose ids are remembered so that none is counted twice
 _WIDE = Context(prec=60)
 # In dollars: an amount of that asset; None: no live price of it. And the mid of a pair, in its quote.
@@ -70,39 +72,43 @@ class DayTotals:
         return (None, tuple(dict.fromkeys(missing))) if missing else (max(money.ZERO, -result), ())
 
 
+@dataclass
+class _Day:
+    """Totals by scope, and the ids of the fills that are in them."""
+
+    totals: dict[RiskScope, DayTotals] = field(default_factory=dict)
+    counted: OrderedDict[str, None] = field(default_factory=OrderedDict)
+
+
 class DayBook:
-    """Of one account, over these scopes."""
+    """Of one account, over these scopes: the newest days."""
 
     def __init__(self, scopes: Iterable[RiskScope]) -> None:
         self._scopes = tuple(scopes)
-        self._day = 0
-        self._totals: dict[RiskScope, DayTotals] = {}
-        self._counted: OrderedDict[str, None] = OrderedDict()
+        self._days: dict[int, _Day] = {}
 
     def __repr__(self) -> str:
-        return f"<DayBook {len(self._counted)} fills of day {self._day}, {len(self._scopes)} scopes>"
+        fills = sum(len(day.counted) for day in self._days.values())
+        return f"<DayBook {fills} fills of days {sorted(self._days)}, {len(self._scopes)} scopes>"
 
     def totals(self, scope: RiskScope, now_ns: int) -> DayTotals:
-        """What was traded today."""
-        self._turn(now_ns)
-        return self._totals.setdefault(scope, DayTotals())
+        """What was traded on the day of that time."""
+        day = self._days.get(now_ns // DAY_NS)
+        return DayTotals() if day is None else day.totals.get(scope, DayTotals())
 
-    def fill(self, fill: Fill, now_ns: int) -> None:
-        """Counts a fill of today, once."""
-        self._turn(now_ns)
-        if time_of(fill) // DAY_NS != self._day or fill.fill_id in self._counted:
+    def fill(self, fill: Fill) -> None:
+        """Counts a fill in its day, once."""
+        day = self._days.setdefault(time_of(fill) // DAY_NS, _Day())
+        while len(self._days) > DAYS_MAX:
+            del self._days[min(self._days)]
+        if fill.fill_id in day.counted:
             return
-        self._counted[fill.fill_id] = None
-        while len(self._counted) > FILLS_MAX:
-            self._counted.popitem(last=False)
+        day.counted[fill.fill_id] = None
+        while len(day.counted) > FILLS_MAX:
+            day.counted.popitem(last=False)
         for scope in self._scopes:
             if scope.holds(fill.caller, fill.symbol):
-                self._totals.setdefault(scope, DayTotals()).add(fill)
-
-    def _turn(self, now_ns: int) -> None:
-        if now_ns // DAY_NS != self._day:
-            self._day = now_ns // DAY_NS
-            self._totals, self._counted = {}, OrderedDict()
+                day.totals.setdefault(scope, DayTotals()).add(fill)
 
 
 def time_of(fill: Fill) -> int:
@@ -113,7 +119,9 @@ def time_of(fill: Fill) -> int:
 # ---- reading the day back ---------------------------------------------------------------------------------------
 
 
-async def fills_of_the_day(journal: Journal, account: str, now_ns: int, take: Callable[[Fill], None]) -> None:
+async def fills_of_the_day(
+    journal: Journal, account: str, now_ns: int, take: Callable[[Fill], Awaitable[None]]
+) -> None:
     """Tells every fill that the journal holds from a little before midnight on. Raises Busy when the store fails."""
     last = await journal.last_sequence(account)
     position = await _before(journal, account, now_ns - now_ns % DAY_NS - BEFORE_NS, last)
@@ -123,7 +131,7 @@ async def fills_of_the_day(journal: Journal, account: str, now_ns: int, take: Ca
             return
         for entry in entries:
             if entry.fill is not None:
-                take(entry.fill)
+                await take(entry.fill)
         position = entries[-1].sequence
 
 

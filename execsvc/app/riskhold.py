@@ -6,13 +6,15 @@ no longer needed: whatever became of the intent, its end is the same.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from execsvc.app.riskbook import Grown
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.risk import Verdict, Wish
+from execsvc.domain.riskrules import RiskScope
 from execsvc.ports import Tasks
 
 T = TypeVar("T")
@@ -22,13 +24,14 @@ T = TypeVar("T")
 class Hold:
     """`undo`: what gives it back if nothing was placed; `settle`: at any end. observed: what only watches has against it.
 
-    tell: hears of those once something was placed.
+    grown: what it adds to each scope. tell: hears of what was observed once something was placed.
     """
 
     key: OrderKey
     wish: Wish
     instrument: Instrument
     observed: tuple[Verdict, ...] = ()
+    grown: Mapping[RiskScope, Grown] = field(default_factory=dict)
     undo: list[Callable[[], None]] = field(default_factory=list)
     settle: Callable[[], None] | None = None
     tell: "Callable[[Hold], None] | None" = None

@@ -28,6 +28,7 @@ class Bucket:
 
     per_s: int
     full_at: float = 0.0
+    was_full: float = float("-inf")  # seconds, monotonic: the last turn that found it full
 
     @property
     def _spacing_s(self) -> float:
@@ -39,13 +40,17 @@ class Bucket:
         wait_s = self.full_at - depth_s - now
         return wait_s if wait_s > _ULP_S else 0.0
 
-    def take(self, now: float) -> None:
-        """One goes."""
-        self.full_at = max(now, self.full_at) + self._spacing_s
+    def take(self, now: float) -> Callable[[], None]:
+        """One goes; the result gives its turn back, for it did not go after all."""
+        if self.full_at <= now:
+            self.full_at = self.was_full = now
+        self.full_at += self._spacing_s
+        return lambda: self._give_back(now)
 
-    def give_back(self) -> None:
-        """It did not go after all."""
-        self.full_at -= self._spacing_s
+    def _give_back(self, taken: float) -> None:
+        """A turn that was made good by time since is not given twice."""
+        if self.was_full <= taken:
+            self.full_at -= self._spacing_s
 
 
 @dataclass
@@ -59,19 +64,23 @@ class Twins:
         at, other = self.said.get(_words(spec), (0.0, ""))
         return other if other and at >= since and other != client_order_id else ""
 
-    def note(self, spec: OrderSpec, client_order_id: str, now: float) -> None:
-        """It says this now."""
-        words = _words(spec)
-        self.said[words] = (now, client_order_id)
+    def note(self, spec: OrderSpec, client_order_id: str, now: float) -> Callable[[], None]:
+        """It says this now; the result forgets that, for nothing came of it."""
+        words, mine = _words(spec), (now, client_order_id)
+        before, self.said[words] = self.said.get(words), mine
         self.said.move_to_end(words)
         while len(self.said) > TWINS_MAX:
             self.said.popitem(last=False)
+        return lambda: self._forget(words, mine, before)
 
-    def forget(self, spec: OrderSpec, client_order_id: str) -> None:
-        """Nothing came of it."""
-        words = _words(spec)
-        if self.said.get(words, (0.0, ""))[1] == client_order_id:
+    def _forget(self, words: Hashable, mine: tuple[float, str], before: tuple[float, str] | None) -> None:
+        """What was said before stands again: a repeat that places nothing does not take it along."""
+        if self.said.get(words) is not mine:
+            return
+        if before is None:
             del self.said[words]
+        else:
+            self.said[words] = before
 
 
 class Pace:
@@ -89,6 +98,11 @@ class Pace:
         """The caller's own for that bound."""
         per_s = int(bound.limit)
         return _kept(self._buckets, (caller, bound.scope, per_s), lambda: Bucket(per_s))
+
+    def twin_of(self, caller: str, spec: OrderSpec, client_order_id: str, since: float) -> str:
+        """As Twins.twin_of. A look: whoever never placed anything leaves no trace by it."""
+        said = self._twins.get(caller)
+        return "" if said is None else said.twin_of(spec, client_order_id, since)
 
     def twins(self, caller: str) -> Twins:
         """What the caller said of late."""

@@ -11,7 +11,9 @@ from decimal import Context, Decimal
 from execsvc.app.riskbook import OPEN, Grown, OpenBook
 from execsvc.app.riskday import DayBook, fills_of_the_day
 from execsvc.app.riskprices import Prices
+from execsvc.app.riskspawn import Spawned
 from execsvc.domain import money
+from execsvc.domain.account import Fill
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.risk import Used
 from execsvc.domain.riskrules import Bound, RiskRules, RiskScope, adding_up, counts_days
@@ -30,14 +32,15 @@ class Usage:
         self._store = store
         self._prices = prices
         self._clock = clock
-        scopes = adding_up(rules, account)
-        self._open = OpenBook(scopes)
-        self._day = DayBook(scopes)
+        self._scopes = adding_up(rules, account)
+        self._open = OpenBook(self._scopes)
+        self._day = DayBook(self._scopes)
+        self._spawned = Spawned(account, store)
         self._by_day = counts_days(rules, account)
         self._restoring = asyncio.Lock()
         self._early: list[JournalEntry] = []
         self._stop: Callable[[], None] | None = None
-        self.ready = not scopes
+        self.ready = not self._scopes
 
     def __repr__(self) -> str:
         return f"<Usage {self._open!r} {self._day!r}>"
@@ -67,15 +70,17 @@ class Usage:
                 self._take(entry)
 
     async def _read_back(self) -> None:
+        """From nothing: what a reading that failed has left may have ended since. Until it is through nothing is held."""
+        self._open, self._day = OpenBook(self._scopes), DayBook(self._scopes)
         for order in await self._store.in_status(self._account, OPEN):
-            self._open.order(order)
+            self._open.order(order, await self._spawned.read(order))
         for amend in await self._store.amends.unsettled(self._account):
             self._open.amend(amend)
         if self._by_day:
-            now_ns = self._clock.wall_ns()
-            await fills_of_the_day(
-                self._store, self._account, now_ns, lambda fill: self._day.fill(fill, self._clock.wall_ns())
-            )
+            await fills_of_the_day(self._store, self._account, self._clock.wall_ns(), self._read_fill)
+
+    async def _read_fill(self, fill: Fill) -> None:
+        self._day.fill(await self._spawned.read_fill(fill))
 
     def _heard(self, entry: JournalEntry) -> None:
         if self.ready:
@@ -85,11 +90,11 @@ class Usage:
 
     def _take(self, entry: JournalEntry) -> None:
         if entry.order is not None and entry.order.key.account == self._account:
-            self._open.order(entry.order)
+            self._open.order(entry.order, self._spawned.caller_of(entry.order))
         elif entry.amend is not None and entry.amend.key.order.account == self._account:
             self._open.amend(entry.amend)
         elif self._by_day and entry.fill is not None and entry.fill.account == self._account:
-            self._day.fill(entry.fill, self._clock.wall_ns())
+            self._day.fill(self._spawned.named(entry.fill))
 
     # ---- reservations -----------------------------------------------------------------------------------------------
 

@@ -1,8 +1,9 @@
 """What an order is worth, in its quote asset and in US dollars, by pictures that are live.
 
 An order with a limit is reckoned at that price, a stop at its trigger and a market order at the touch, both plus a slippage
-cap; one that sells below what is bid, or below its own trigger, at that, since it may get it. Where a picture is missing
-there is no figure: nothing is guessed, and nothing is asked of the exchange. What a figure may be is app/risk.py's to say.
+cap. Where the market may make it dearer than its own word, the market counts: a sale below what is bid gets that, and a stop
+on the wrong side of the market fires at once. Where a picture is missing there is no figure: nothing is guessed, and nothing
+is asked of the exchange. What a figure may be is app/risk.py's to say.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from execsvc.app.feeds import Feeds
 from execsvc.domain import money
 from execsvc.domain.collar import Market
 from execsvc.domain.market import Side
-from execsvc.domain.spec import Offset, OrderSpec
+from execsvc.domain.spec import Offset, OrderSpec, OrderType
 
 SLIPPAGE_CAP = Decimal("1.01")
 DOLLARS = frozenset({"USD", "USDT", "USDC"})
@@ -40,10 +41,27 @@ def worth(spec: OrderSpec, feeds: Feeds) -> Worth | None:
     price = own_price(spec)
     if price is None:
         return _at_the_touch(spec, spec.base_quantity, feeds)
-    ticker = feeds.live_ticker(spec.symbol) if spec.side is Side.SELL and spec.trigger_price is None else None
-    if ticker is not None and ticker.bid_price is not None and ticker.bid_price > price:
-        return Worth(money.product(ticker.bid_price, spec.base_quantity), ticker.bid_price, ticker.times.receive_ns)
-    return Worth(money.product(price, spec.base_quantity), price)
+    own = Worth(money.product(price, spec.base_quantity), price)
+    return _or_the_market(own, price, spec, spec.base_quantity, feeds) if _may_exceed_its_word(spec) else own
+
+
+def _may_exceed_its_word(spec: OrderSpec) -> bool:
+    """Whether the market may make it dearer than it says: a sale, and what waits for a rise and does not limit its price."""
+    if spec.trigger_price is None:
+        return spec.side is Side.SELL
+    waits_above = (spec.side is Side.BUY) is (spec.order_type is OrderType.STOP_LOSS)
+    return waits_above and (spec.side is Side.SELL or spec.limit_price is None)
+
+
+def _or_the_market(own: Worth, price: Decimal, spec: OrderSpec, quantity: Decimal, feeds: Feeds) -> Worth | None:
+    """At the touch where that is dearer. A sale at a limit needs a picture, and no bid in it."""
+    ticker = feeds.live_ticker(spec.symbol)
+    touch = None if ticker is None else ticker.ask_price if spec.side is Side.BUY else ticker.bid_price
+    if ticker is None or touch is None:
+        return own if ticker is not None and spec.trigger_price is None else None
+    if spec.limit_price is None:
+        touch = money.product(touch, SLIPPAGE_CAP)
+    return own if touch <= price else Worth(money.product(touch, quantity), touch, ticker.times.receive_ns)
 
 
 def own_price(spec: OrderSpec) -> Decimal | None:

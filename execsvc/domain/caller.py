@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.market import Side
-from execsvc.domain.spec import OrderSpec, OrderType
+from execsvc.domain.spec import ConditionalClose, OrderSpec, OrderType
 
 T = TypeVar("T")
 N = TypeVar("N", Decimal, int)
@@ -54,10 +54,20 @@ class Grant:
             return _may_not_trade()
         if self.symbols and spec.symbol not in self.symbols:
             return _not_granted("symbol", spec.symbol, self.symbols, Reason.SYMBOL_NOT_GRANTED)
-        if self.sides and spec.side not in self.sides:
-            return _not_granted("side", spec.side.value, (each.value for each in self.sides))
-        if self.order_types and spec.order_type not in self.order_types:
-            return _not_granted("order type", spec.order_type.value, (each.value for each in self.order_types))
+        close = spec.conditional_close
+        own = self._refused(spec.side, spec.order_type)
+        return own if own is not None or close is None else self._refused_close(spec.side, close)
+
+    def _refused_close(self, side: Side, close: ConditionalClose) -> Fault | None:
+        """What each fill would place is an order as well, and no more the caller's to place than one of its own."""
+        other = Side.SELL if side is Side.BUY else Side.BUY
+        return self._refused(other, close.order_type, " of its conditional close")
+
+    def _refused(self, side: Side, order_type: OrderType, of_what: str = "") -> Fault | None:
+        if self.sides and side not in self.sides:
+            return _not_granted("side", f"{side.value}{of_what}", (each.value for each in self.sides))
+        if self.order_types and order_type not in self.order_types:
+            return _not_granted("order type", f"{order_type.value}{of_what}", (each.value for each in self.order_types))
         return None
 
     def narrowed(self, other: "Grant") -> "Grant":
@@ -82,12 +92,20 @@ _NOTHING = Grant(frozenset())
 _TRADE = frozenset({Permission.TRADE})
 
 
+class Recogniser(Protocol):
+    """Who recognised a caller, and can tell what became of it since."""
+
+    def still(self, who: "Caller") -> "Caller":
+        """Who comes by that now, with the rights it has now. Raises TOKEN_INVALID where nobody does any more."""
+        ...
+
+
 @dataclass(frozen=True)
 class Caller:
     """A recognised caller. `unbound` are its permissions beyond any account, `default` the account an empty name means.
 
     credential: which token or certificate it came with, by a name that is no secret; orders belong to `name` alone.
-    expires_ns: when what it came with ends, on the wall clock; None: never.
+    expires_ns: when what it came with ends, on the wall clock; None: never. recogniser: None: it stays who it is.
     """
 
     name: str
@@ -96,6 +114,11 @@ class Caller:
     default: str = ""
     credential: str = ""
     expires_ns: int | None = None
+    recogniser: Recogniser | None = field(default=None, repr=False, compare=False)
+
+    def now(self) -> "Caller":
+        """Who it is by now. Raises TOKEN_INVALID where what it came with is of no use any more."""
+        return self if self.recogniser is None else self.recogniser.still(self)
 
     @property
     def accounts(self) -> tuple[str, ...]:

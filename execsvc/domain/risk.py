@@ -12,6 +12,7 @@ from decimal import Context, Decimal
 from execsvc.domain import collar, money
 from execsvc.domain.collar import Market, Reach
 from execsvc.domain.errors import Fault, Reason
+from execsvc.domain.modes import only_reduces
 from execsvc.domain.riskrules import ADDING_UP, UNITS, Bound, RiskScope
 from execsvc.domain.spec import OrderSpec
 
@@ -19,6 +20,7 @@ _CENT = Decimal("0.01")
 _WIDE = Context(prec=60)  # 18 digits times 18 digits, twice over, do not fit into the usual 28
 CLOSES = "it closes a position that is there: no limit holds that back"
 EASES = "it can only make a position smaller: no limit of what is at stake holds that back"
+ANEW = "it closes a position and opens one anew, of a size that nobody knows"
 NO_WORSE = "the amend makes it no worse than the order that is there"
 
 
@@ -42,8 +44,19 @@ class Wish:
 
     @property
     def only_eases(self) -> bool:
-        """Whether it is an amend after which nothing is larger and no price other: whatever is in force lets it through."""
+        """Whether it is an amend after which nothing is larger and no price other: no amount in force holds it back."""
         return self.is_no_larger and self.keeps_prices
+
+    @property
+    def shrinks(self) -> bool:
+        """Whether it is an amend after which the order is smaller and no price other: every limit lets it through."""
+        old, new = (None if self.before is None else self.before.base_quantity), self.spec.base_quantity
+        return self.keeps_prices and old is not None and new is not None and new < old
+
+    @property
+    def closes(self) -> bool:
+        """Whether it is for a whole position, and leaves none."""
+        return self.spec.full_position and only_reduces(self.spec)
 
 
 @dataclass(frozen=True)
@@ -181,21 +194,29 @@ def _held(bound: Bound, value: Decimal, words: str, *, over: bool) -> Verdict:
     return verdict(bound, figure, message, passed=not over)
 
 
+def _anew(bound: Bound) -> Verdict:
+    return verdict(bound, "", ANEW, passed=False)
+
+
 def _notional(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
-    if wish.spec.full_position:
+    if wish.closes:
         return _passed(bound, CLOSES)
     if not seen.grows:
         return _passed(bound, NO_WORSE)
+    if wish.spec.full_position:
+        return _anew(bound)
     if seen.notional is None:
         return _unknown(bound, seen.missing)
     return _held(bound, seen.notional, "order notional", over=seen.notional > bound.limit)
 
 
 def _quantity(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
-    if wish.spec.full_position:
+    if wish.closes:
         return _passed(bound, CLOSES)
     if wish.is_no_larger:
         return _passed(bound, NO_WORSE)
+    if wish.spec.full_position:
+        return _anew(bound)
     if seen.quantity is None:
         return _unknown(bound, (seen.symbol,))
     return _held(bound, seen.quantity, "order quantity", over=seen.quantity > bound.limit)
@@ -203,10 +224,12 @@ def _quantity(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
 
 def _share(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
     """Of what was traded of the pair in 24 h; a pair that nobody trades has no share to take."""
-    if wish.spec.full_position:
+    if wish.closes:
         return _passed(bound, CLOSES)
     if wish.is_no_larger:
         return _passed(bound, NO_WORSE)
+    if wish.spec.full_position:
+        return _anew(bound)
     if seen.quantity is None or seen.market is None:
         return _unknown(bound, (seen.symbol,))
     most = money.product(seen.market.volume, bound.limit)
@@ -275,9 +298,11 @@ def _added_up(bound: Bound, wish: Wish, seen: Seen, used: Used) -> Verdict:
     words = f"{_WORDS[bound.name]} {bound.scope}:"
     if not used.grew or (bound.name == "max_daily_loss" and not seen.grows):
         return _passed(bound, NO_WORSE if wish.before is not None else "it adds nothing to what is there")
-    if not counts_orders and (wish.spec.full_position or wish.spec.reduce_only):
+    if not counts_orders and only_reduces(wish.spec):
         return _passed(bound, CLOSES if wish.spec.full_position else EASES)
-    if used.value is None:
+    if not counts_orders and wish.spec.full_position:
+        return _anew(bound)
+    if used.value is None or (seen.notional is None and not counts_orders):
         return _unknown(bound, used.missing or seen.missing)
     over = used.value >= bound.limit if bound.name == "max_daily_loss" else used.value > bound.limit
     return _held(bound, used.value, words, over=over)

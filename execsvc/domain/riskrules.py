@@ -188,7 +188,8 @@ def _of(
 ) -> Iterator[Bound]:
     named = [rule for rule in matching if getattr(rule, name) is not None]
     default = getattr(defaults, name)
-    if default is not None and not _takes_its_place(named, symbol):
+    enforced = [rule for rule in named if name not in rule.shadow]
+    if default is not None and not _takes_its_place(enforced, symbol):
         yield Bound(name, Decimal(default), RiskScope())
     for rule in named:
         scope = RiskScope(rule.caller, rule.symbol)

@@ -34,11 +34,13 @@ class Rig:
         self.clock, self.tasks = SimClock(), SimTasks()
         self.store = MemoryStore(new_disk())
         self.swept, self.open = [], {"main": 2, "second": 3}
-        self.accounts = {name: self._account(name) for name in ("main", "second")}
+        self.accounts = {name: self.account(name) for name in ("main", "second")}
         self.known, self.asked = {"bot": True}, []
         self.modes = TradingModes(self.accounts, _symbol, self._known, self.clock)
 
-    def _account(self, name):
+    def account(self, name):
+        """The modes of one, as after a start."""
+
         async def sweep(scope, caller):
             self.swept.append((name, scope, caller))
             return self.open[name]

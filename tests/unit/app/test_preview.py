@@ -13,9 +13,11 @@ from execsvc.app.fees import FeeBook
 from execsvc.app.preview import SYMBOL, Preview, rounded_spec, rule_breaches
 from execsvc.domain import money
 from execsvc.domain.errors import Declined, Fault, Reason
+from execsvc.domain.ids import OrderKey
 from execsvc.domain.instrument import InstrumentStatus
 from execsvc.domain.market import EventTimes, Side, Ticker
 from execsvc.domain.pairrules import pair_faults
+from execsvc.domain.riskrules import DuplicateAction
 from execsvc.domain.spec import ConditionalClose, Offset, OrderSpec, OrderType
 from execsvc.ports import CallClass, CapacityAnswer, CapacityQuestion
 from execsvc.store.memory import MemoryStore
@@ -109,6 +111,24 @@ def looked(spec, change=None, **parts):
 
 def market(side=Side.BUY, quantity="0.001", symbol="BTC/USD"):
     return OrderSpec(symbol, side, Decimal(quantity), OrderType.MARKET)
+
+
+# ---- the guard against twins ----------------------------------------------------------------------------------------
+
+
+def test_a_twin_that_would_be_refused_would_not_go_now():
+    """The plan is placing's own word, the guard's included."""
+    spec = limit("0.001", "60000.0")
+    rules = lifted(duplicates=DuplicateAction.REFUSE)
+
+    def said(here):
+        here.risk.reserve(ME, OrderKey("main", ME.name, "c-1"), BTC_USD, spec)
+
+    alone, twin = looked(spec, rules=rules), looked(spec, said, rules=rules)
+    assert ((True, ["duplicates"]), (False, ["duplicates"])) == (
+        (alone.placeable, [each.name for each in alone.checks]),
+        (twin.placeable, [each.name for each in twin.checks]),
+    )
 
 
 # ---- the plain case --------------------------------------------------------------------------------------------------

@@ -337,6 +337,34 @@ def test_a_twin_of_what_was_never_placed_is_none():
     checked(script, lifted(duplicates=DuplicateAction.REFUSE))
 
 
+@pytest.mark.parametrize("action", [DuplicateAction.REFUSE, DuplicateAction.WARN])
+def test_a_look_says_of_a_twin_what_placing_it_would(action):
+    """The limit is listed beside the others: passed, refused or only observed."""
+
+    def script(here):
+        before = here.desk.look(ME, BTC_USD, limit())
+        here.reserve(limit(), key="c-1")
+        after = here.desk.look(ME, BTC_USD, limit())
+        observed = action is DuplicateAction.WARN
+        assert [("duplicates", True, observed), ("duplicates", False, observed)] == [
+            (each.name, each.passed, each.shadow) for each in (*before, *after)
+        ]
+        assert "the same order came as 'c-1' within 500 ms" == after[0].message
+
+    checked(script, lifted(duplicates=action))
+
+
+def test_a_look_notes_nothing_in_the_guard():
+    """What was only looked at is no twin of what is placed next, and whoever only looks is not remembered."""
+
+    def script(here):
+        here.desk.look(ME, BTC_USD, limit())
+        assert "<Pace of 0 callers, 0 buckets>" == repr(here.desk._pace)
+        assert here.refusal(limit(), key="c-1") is None
+
+    checked(script, lifted(duplicates=DuplicateAction.REFUSE))
+
+
 # ---- observed and told -----------------------------------------------------------------------------------------------
 
 
@@ -392,12 +420,13 @@ def test_a_look_takes_nothing():
 
 
 def test_the_callers_limits_are_told_with_what_is_used():
-    """Each bound that matches the caller on any pair, in its unit."""
+    """Each bound that matches the caller on any pair, in its unit, with whose orders it is for."""
     rules = RiskRules(
         (
             *lifted(max_order_notional=Decimal("1000.50"), max_open_orders=5, max_open_notional=Decimal(900)).rules,
             RiskRule(symbol="ETH/EUR", max_open_orders=2, shadow=frozenset({"max_open_orders"})),
             RiskRule(caller="somebody else", max_open_orders=1),
+            RiskRule(caller=ME.name, symbol="BTC/USD", max_open_orders=3),
         )
     )
 
@@ -407,6 +436,7 @@ def test_the_callers_limits_are_told_with_what_is_used():
             CallerLimit("max_order_notional", "1000.50"),
             CallerLimit("max_open_orders", "5", used="1"),
             CallerLimit("max_open_orders", "2", symbol="ETH/EUR", used="0", shadow=True),
+            CallerLimit("max_open_orders", "3", symbol="BTC/USD", used="1", caller=ME.name),
             CallerLimit("max_open_notional", "900", used="60.00"),
         ) == here.desk.usage(ME)
 

@@ -5,17 +5,19 @@ from dataclasses import replace
 
 import pytest
 
-from execsvc.domain.errors import Busy, Fault, Reason
+from execsvc.app.riskday import DayBook
+from execsvc.domain.errors import Busy, Fault, Reason, refuse
 from execsvc.domain.ids import OrderKey, OrderRef
 from execsvc.domain.market import Side
 from execsvc.domain.order import Seen, Status, VenueOrder
-from execsvc.domain.riskrules import DuplicateAction, RiskRule, RiskRules
+from execsvc.domain.riskrules import DuplicateAction, RiskRule, RiskRules, RiskScope
 from execsvc.domain.spec import OrderSpec, OrderType
 from tests.support.amends import AmendFate, AmendWorld
 from tests.support.risks import SetPrices, lifted, risk_desk
 from tests.support.simloop import run_sim
+from tests.support.venue import FreeRoom
 from tests.support.world import ME, limit, new_disk, world
-from tests.unit.app.risk_parts import DAY_NS, LOST, D, fill, gathered, in_world, told, traded
+from tests.unit.app.risk_parts import DAY_NS, LOST, D, fill, gathered, in_world, timing, told, traded
 
 # ---- what is open ----------------------------------------------------------------------------------------------------
 
@@ -182,6 +184,42 @@ def test_the_day_is_found_in_a_long_journal():
     run_sim(main())
 
 
+@pytest.mark.parametrize("ahead_s", [2, 0])
+def test_a_fill_counts_for_its_own_day_whichever_clock_is_ahead(ahead_s):
+    """Kraken's midnight comes before ours or ours before Kraken's: what was filled around it is counted once, in its day."""
+
+    async def scenario(here):
+        await here.risk.restore()
+        await here.clock.sleep((DAY_NS - here.clock.wall_ns() % DAY_NS) / 1e9 - 1)
+        midnight_ns = here.clock.wall_ns() + 10**9
+        await traded(here, fill(1, Side.BUY, "100", "3", midnight_ns - 2 * 10**9))
+        if not ahead_s:
+            await here.clock.sleep(2)
+        await traded(here, fill(2, Side.BUY, "100", "2", midnight_ns + 10**6))
+        await here.clock.sleep(ahead_s)
+        assert "200.00" == here.risk.usage(ME)[0].used
+
+    in_world(scenario, rules=lifted(max_daily_notional=D(1000)))
+
+
+def test_a_clock_that_goes_back_over_midnight_forgets_neither_day():
+    """Each is as it was."""
+    book = DayBook([RiskScope()])
+    book.fill(fill(1, Side.BUY, "100", "1", DAY_NS - 5))
+    book.fill(fill(2, Side.BUY, "100", "2", DAY_NS + 1))
+    spent = [book.totals(RiskScope(), at_ns).filled for at_ns in (DAY_NS - 3, DAY_NS + 3, DAY_NS - 2)]
+    assert [{"USD": D(100)}, {"USD": D(200)}, {"USD": D(100)}] == spent
+
+
+def test_no_more_days_are_kept_than_clocks_can_disagree_about():
+    """Of a day that is long over nothing is left, and nothing of it comes back."""
+    book = DayBook([RiskScope()])
+    for day in range(9):
+        book.fill(fill(day, Side.BUY, "100", "1", day * DAY_NS))
+    book.fill(fill(99, Side.BUY, "100", "1", DAY_NS))
+    assert "<DayBook 3 fills of days [6, 7, 8], 1 scopes>" == repr(book)
+
+
 def test_midnight_begins_a_new_day():
     """By UTC, and by Kraken's time of the fill."""
 
@@ -245,6 +283,52 @@ def test_a_journal_that_cannot_be_read_takes_no_order():
             await scenario(here)
 
     run_sim(main())
+
+
+def test_what_was_read_before_a_reading_failed_is_read_anew():
+    """An order that ended between two tries is not counted for ever."""
+
+    async def main():
+        async with world(rules=lifted(max_open_orders=1, max_daily_notional=D(9999))) as here:
+            order = (await here.place("c-1")).order
+            late = risk_desk(here.store, here.catalog, None, here.clock, rules=lifted(max_open_orders=5))
+
+            async def failing(_):
+                raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk gone"))
+
+            unsettled, here.store.amends.unsettled = here.store.amends.unsettled, failing
+            with pytest.raises(Busy):
+                await late.restore()
+            here.store.amends.unsettled = unsettled
+            gone = VenueOrder(order.venue_order_id, None, Status.CANCELLED)
+            await here.store.record(order.key, Seen(gone), here.clock.wall_ns())
+            await late.restore()
+            assert "0" == late.usage(ME)[0].used
+
+    run_sim(main())
+
+
+def test_a_loss_that_is_reached_while_an_order_waits_for_room_keeps_it_back():
+    """Once it is reached nothing more is placed, whenever it came in."""
+
+    async def scenario(here):
+        room, granted = FreeRoom(), here.venue.rates.room
+
+        async def late(*asked):
+            here.venue.rates.room = granted
+            await traded(here, fill(1, Side.BUY, "100", "1", here.clock.wall_ns(), fee="50"))
+            await here.clock.sleep(1.0)
+            return room
+
+        async def full(*asked):
+            here.venue.rates.room = late
+            raise refuse(Reason.LOCAL_RATE_LIMITED, "the counter is full", retry_after_s=0.7)
+
+        here.venue.rates.room = full
+        told_of = await told(here.desk.place(ME, "c-1", limit("0.1", "100.0"), timing(here, queue_s=3.0)))
+        assert ("max_daily_loss", [], 1, 0) == (told_of, here.venue.sends, room.released, here.risk.held)
+
+    in_world(scenario, rules=lifted(max_daily_loss=D(29)), feeds=SetPrices(BTC_USD=("99", "101")))
 
 
 # ---- cancels ---------------------------------------------------------------------------------------------------------

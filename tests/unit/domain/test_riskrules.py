@@ -96,6 +96,13 @@ def test_a_limit_in_shadow_is_marked_so():
     assert {"max_open_orders": True, "max_order_quantity": False} == marked
 
 
+def test_a_limit_in_shadow_leaves_the_default_in_force():
+    """What is only tried out loosens nothing."""
+    rule = RiskRule(max_limit_distance=D("0.01"), shadow=frozenset({"max_limit_distance"}))
+    found = [(each.limit, each.shadow) for each in bounds(rule) if each.name == "max_limit_distance"]
+    assert [(D("0.05"), False), (D("0.01"), True)] == found
+
+
 @pytest.mark.parametrize(
     ("rule", "found"),
     [
