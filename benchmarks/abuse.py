@@ -15,9 +15,10 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from processes import cores, on
+from processes import cores, on, started
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))  # what attacks and measures lives with the tests
 
@@ -92,8 +93,39 @@ def line(found: dict[str, Any]) -> str:
     before, after, again = found["memory_mb"]
     return (
         f"| {found['attack']} | {came} | {found['rest_p99_ms']:.1f} | {found['p99_ms']:.1f} | {found['longest_ms']:.0f}"
-        f" | {before:.0f}, {after:.0f}, {again:.0f} |"
+        f" | {before:.0f}, {after:.0f}, {again:.0f} | {found.get('bare', '')} |"
     )
+
+
+async def on_bare(names: list[str]) -> dict[str, str]:
+    """Another caller's p99 in milliseconds beside each attack on gRPC, at a server that does nothing: in words, by attack."""
+    server, others = cores()
+    found = {}
+    for name, force, _, words in ATTACKS:
+        if name.startswith("http_") or (names and name not in names):
+            continue
+        with tempfile.TemporaryDirectory() as home:
+            command = [sys.executable, str(Path(__file__).with_name("bare.py"))]
+            with started(command, server, Path(home) / "bare.log", r"port (\d+)") as (pid, port):
+                os.sched_setaffinity(0, {others})
+                found[words] = await beside_bare(pid, int(port), name, force)
+    return found
+
+
+async def beside_bare(pid: int, port: int, name: str, force: dict[str, float]) -> str:
+    """The other caller's p99 there, or how its calls failed."""
+    import grpc
+    from execsvc_api.v1 import admin_service_pb2_grpc as admin_stub
+
+    from tests.support.siege import Siege
+
+    process = SimpleNamespace(process=SimpleNamespace(pid=pid))
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", (("grpc.enable_retries", 0),)) as channel:
+        siege = Siege(process, port, 0, {"admin": "", "viewer": ""}, admin_stub.AdminServiceStub(channel))
+        try:
+            return f"{(await siege.attacked(name, rest=REST, as_caller='', **force)).attacked.p99:.1f}"
+        except grpc.aio.AioRpcError as failure:
+            return f"calls failed: {failure.code().name.replace('_', ' ')}"
 
 
 async def fuzzed(count: int) -> dict[str, Any]:
@@ -138,10 +170,10 @@ def told(rows: list[dict[str, Any]], fuzz: dict[str, Any] | None, load: float) -
         "",
         f"Load average at the start: {load:.1f}. Waits are another caller's GetServerInfo, one call after another, before",
         "and during the attack, in milliseconds; none of its calls failed. Memory is the gateway's, MB: before, after, and",
-        "after the same attack once more.",
+        "after the same attack once more. Bare: the p99 beside the same attack at a grpc.aio server that answers constants.",
         "",
-        "| attack | came to | p99 at rest | p99 beside | longest | memory |",
-        "|---|---|---|---|---|---|",
+        "| attack | came to | p99 at rest | p99 beside | longest | memory | bare |",
+        "|---|---|---|---|---|---|---|",
         *(line(each) for each in rows),
         "",
     ]
@@ -172,7 +204,13 @@ def main() -> int:
     options = asked.parse_args()
     kept = json.loads((RESULTS / "abuse.json").read_text())
     load = os.getloadavg()[0] if options.only != [] else kept["load"]
-    rows = kept["attacks"] if options.only == [] else asyncio.run(attacked(options.only or []))
+    rows = kept["attacks"]
+    if options.only != []:
+        mine = os.sched_getaffinity(0)
+        rows = asyncio.run(attacked(options.only or []))
+        os.sched_setaffinity(0, mine)
+        bare = asyncio.run(on_bare(options.only or []))
+        rows = [{**each, "bare": bare.get(each["attack"], "")} for each in rows]
     fuzz = asyncio.run(fuzzed(options.fuzz)) if options.fuzz else kept["fuzz"]
     page = told(rows, fuzz, load)
     print(page)
