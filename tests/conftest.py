@@ -1,5 +1,4 @@
-"""For all suites: Hypothesis without deadlines, in CI without chance, a watch for secrets, how many run them all, and figures
-that are told when all is over.
+"""For all suites: Hypothesis without deadlines, in CI without chance, a watch for secrets, workers, figures for the end.
 
 `HYPOTHESIS_PROFILE=thorough make prop` looks longer than the every-day profile does.
 """
@@ -42,7 +41,7 @@ def tell(request):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Here, not beside the suites that tell: whoever sums up for workers has collected nothing, and knows no deeper conftest."""
+    """Here, not beside the suites that tell: who sums up for workers has collected nothing, and knows no deeper conftest."""
     reports = (each for reports in terminalreporter.stats.values() for each in reports)
     for report in reports:
         if getattr(report, "when", "") == "teardown":  # a test's last report

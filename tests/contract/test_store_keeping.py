@@ -79,7 +79,11 @@ async def test_the_next_attempt_is_told_in_the_same_story(store):
 
 @pytest.mark.parametrize(
     "event",
-    [Acknowledged("OTX-1"), Doubted("late"), REFUSED, ABSENT, UNSENT, CancelWished(), Seen(report_of(filled="0.20"))],
+    [
+        *(Acknowledged("OTX-1"), Doubted("late"), REFUSED, ABSENT, UNSENT),
+        *(CancelWished(), CancelWished(Fault(Reason.TRADING_HALTED, "news", {"by": "ops"}))),
+        Seen(report_of(filled="0.20")),
+    ],
     ids=lambda event: type(event).__name__,
 )
 async def test_an_event_is_told_after_what_led_to_it(store, event):
@@ -87,6 +91,7 @@ async def test_an_event_is_told_after_what_led_to_it(store, event):
     before = await placed(store)
     after = await store.record(key_of(), event, 2_000, (SWEPT,))
     assert (SWEPT, step_of(event, before, after, 2_000)) == (await store.story(key_of()))[1:]
+    assert after == await store.get(key_of())
 
 
 async def test_a_correction_is_told(store):

@@ -113,6 +113,7 @@ PERMISSION_DENIED: PERMISSION_MISSING ACCOUNT_NOT_GRANTED SYMBOL_NOT_GRANTED
 UNKNOWN: VENUE_ERROR
 INTERNAL: INTERNAL
 UNIMPLEMENTED: NOT_IMPLEMENTED
+ABORTED: CANCELLED_BY_OTHER
 """
 
 # Words that a stub of some language could not take as they are, besides Python's own.
@@ -223,7 +224,7 @@ def test_enums_count_from_an_unspecified_zero() -> None:
 
 
 def test_error_reasons_are_those_of_the_table() -> None:
-    """ErrorReason is numbered 1 to 49 in the order of the table, and each comment starts with its gRPC code."""
+    """ErrorReason is numbered 1 to 50 in the order of the table, and each comment starts with its gRPC code."""
     comments = {e.name: e.comment for e in elements() if e.owner == "ErrorReason"}
     found = [
         (value.number, comments[value.name].partition(":")[0], value.name.removeprefix("ERROR_REASON_"))
@@ -233,7 +234,7 @@ def test_error_reasons_are_those_of_the_table() -> None:
         (code, name) for code, _, names in (r.partition(": ") for r in REASONS.split("\n")) for name in names.split()
     ]
     assert found == [(number, code, name) for number, (code, name) in enumerate(pairs, start=1)]
-    assert len(found) == 49
+    assert len(found) == 50
 
 
 def test_field_numbers_count_from_one() -> None:

@@ -19,18 +19,13 @@ import pytest
 from execsvc_api.v1 import admin_service_pb2 as admin
 from execsvc_api.v1 import admin_service_pb2_grpc as admin_stub
 
-from tests.support.certs import Authority, put
+from tests.support.certs import put
 from tests.support.processes import Process, clean_environ, running
 
 pytestmark = pytest.mark.process
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - an address beyond loopback is the subject
 PAGE = Path("docs/reference/doors.md").read_text()
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return Authority(tmp_path_factory.mktemp("authority"))
 
 
 @pytest.fixture

@@ -122,9 +122,10 @@ async def test_a_connection_is_cut_at_each_bound_and_not_before(visit, allowed, 
 async def test_a_request_taken_up_begins_anew(visit):
     """The bounds are for one request: after each that is taken up the next may be as long."""
     made, transport = visit
-    for _ in range(10):
+    piece = b"\r\n" * 2 * AT_ONCE_MOST
+    for _ in range(2 * BYTES_MOST // (PIECES_MOST * len(piece))):
         for _ in range(PIECES_MOST):
-            made.data_received(b"\r\n")
+            made.data_received(piece)
         with made.asks():
             assert made.asking
     assert (False, False) == (transport.cut, made.asking)
@@ -276,6 +277,7 @@ async def test_closing_waits_for_nobody_in_line(monkeypatch):
     async with opened() as door:
         asking = [await dialled(door, ASKED) for _ in range(4)]
         await answered(asking[0][0])
+        await until(lambda: sum(each.asking for each in door.listener._visitors) == 3)
         async with asyncio.timeout(2):
             await door.close()
         assert [b""] * 4 == [await ended(reader) for reader, _ in asking]

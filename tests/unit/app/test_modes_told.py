@@ -9,9 +9,9 @@ from tests.unit.app.test_modes import ALL, RISK, ROOT, rigged
 NORMAL, REDUCE_ONLY, _, HALTED = TradingMode
 
 
-async def not_lifted(rig):
+async def not_lifted(rig, looser=NORMAL):
     with pytest.raises(Busy) as error:
-        await rig.set(ROOT, ALL, NORMAL)
+        await rig.set(ROOT, ALL, looser)
     return error.value
 
 
@@ -38,23 +38,51 @@ def test_a_lifting_that_was_told_as_refused_does_not_come_true_later():
     rigged(scenario)
 
 
-@pytest.mark.parametrize("fails", ["main", "second"])
-def test_a_lifting_that_fails_on_one_account_lifts_nothing_on_another(fails):
-    """It is refused as a whole, and what was written of it is written anew."""
+@pytest.mark.parametrize("looser", [NORMAL, REDUCE_ONLY])
+@pytest.mark.parametrize(("fails", "other"), [("main", "second"), ("second", "main")])
+def test_a_lifting_that_fails_on_one_account_lifts_nothing_on_another(fails, other, looser):
+    """It is refused as a whole: what was written of it is written anew, and what may have come in meanwhile is cancelled."""
 
     async def scenario(rig):
         await rig.set(RISK, ALL, HALTED)
+        rig.swept.clear()
         writing = rig.store.set_mode
 
         async def failing(account, *given):
-            if account == fails and given[0].mode is NORMAL:
+            if account == fails and given[0].mode is looser:
                 raise Busy(Fault(Reason.STORE_UNAVAILABLE, "disk full"))
             await writing(account, *given)
 
         rig.store.set_mode = failing
-        assert "false" == (await not_lifted(rig)).fault.metadata["in_force"]
+        assert "false" == (await not_lifted(rig, looser)).fault.metadata["in_force"]
         assert [HALTED] * 2 == [entry.mode for each in rig.accounts.values() for entry in each.entries]
         await rig.clock.sleep(3)
+        assert [{"everything": HALTED}] * 2 == [await rig.kept(name) for name in rig.accounts]
+        assert [(other, ALL, "risk")] == rig.swept
+
+    rigged(scenario)
+
+
+def test_a_lifting_that_comes_too_late_undoes_nothing_stricter_that_was_set_meanwhile():
+    """What was in force before it is kept only where nothing stricter is."""
+
+    async def scenario(rig):
+        await rig.set(RISK, ALL, REDUCE_ONLY)
+        writing = rig.store.set_mode
+
+        async def slowly(*given):
+            await rig.clock.sleep(7)
+            await writing(*given)
+
+        rig.store.set_mode = slowly
+        lifting = rig.tasks.start("lifting", not_lifted(rig, NORMAL))
+        await rig.clock.sleep(1)
+        for each in rig.accounts.values():
+            each.impose(ModeEntry(ALL, HALTED, "worse news", "risk", 0))
+        await lifting
+        for after_s in (0, 30):
+            await rig.clock.sleep(after_s)
+            assert [HALTED] * 2 == [entry.mode for each in rig.accounts.values() for entry in each.entries]
         assert [{"everything": HALTED}] * 2 == [await rig.kept(name) for name in rig.accounts]
 
     rigged(scenario)

@@ -94,6 +94,17 @@ def test_what_may_be_worth_the_market_needs_a_price_of_it(order):
     checked(script, lifted(max_order_notional=D(100)))
 
 
+def test_where_nobody_bids_a_limit_is_all_that_a_sale_is_worth():
+    """A picture without a bid says so; a stop that may fire needs one all the same, whatever fires it then."""
+
+    def script(here):
+        here.feeds.set("BTC/USD", None, 101)
+        assert "2.00" == here.refusal(limit("1", "2.0", side=Side.SELL)).metadata["value"]
+        assert "BTC/USD" == here.refusal(stop(OrderType.TAKE_PROFIT, Side.SELL, 1)).metadata["missing"]
+
+    checked(script, lifted(max_order_notional=ONE))
+
+
 # ---- what closes and opens anew --------------------------------------------------------------------------------------
 
 
@@ -150,6 +161,19 @@ def test_a_repeat_does_not_make_the_guard_forget():
         here.reserve(limit(), key="c-1").placed()
         here.reserve(limit(), key="c-1").release()
         assert "'c-1'" in here.refusal(limit(), key="c-2").message
+
+    checked(script, lifted(duplicates=DuplicateAction.REFUSE))
+
+
+def test_what_nothing_came_of_takes_nothing_along_that_was_said_since():
+    """Held until the window was over, and given up after another id had said the same: that one is remembered."""
+
+    async def script(here):
+        held = here.reserve(limit(), key="c-1")
+        await here.clock.sleep(60.0)
+        here.reserve(limit(), key="c-2").placed()
+        held.release()
+        assert "'c-2'" in here.refusal(limit(), key="c-3").message
 
     checked(script, lifted(duplicates=DuplicateAction.REFUSE))
 

@@ -44,3 +44,9 @@ def test_the_refusal_says_that_it_is_the_close():
         fault.metadata["id_used"],
     )
     assert fault.message.startswith("the side sell of its conditional close is not granted")
+
+
+def test_the_close_of_a_sale_is_a_purchase():
+    """Whoever may only sell gets nothing bought by it."""
+    fault = replace(TRADE, sides=frozenset({Side.SELL})).refusal(replace(ENTRY, side=Side.SELL))
+    assert fault.message.startswith("the side buy of its conditional close is not granted")

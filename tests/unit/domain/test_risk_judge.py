@@ -8,17 +8,19 @@ import pytest
 from execsvc.domain.collar import Market
 from execsvc.domain.errors import Reason
 from execsvc.domain.market import Side
-from execsvc.domain.risk import CLOSES, EASES, NO_WORSE, Seen, Used, Verdict, Wish, judge, refusal
+from execsvc.domain.risk import ANEW, CLOSES, EASES, NO_WORSE, Seen, Used, Verdict, Wish, judge, refusal
 from execsvc.domain.riskrules import ADDING_UP, AMOUNTS, LIMITS, Bound, RiskScope
-from execsvc.domain.spec import OrderType
+from execsvc.domain.spec import ConditionalClose, OrderType
 from tests.support.specs import spec
 
 D = Decimal
 AT_100 = Market(D(99), D(101), D(50))
 SEEN = Seen("BTC/USD", AT_100, D(60), D("0.5"))
 UNUSED = Used(D(0))
+OF_A_SIZE = sorted({*ADDING_UP, "max_order_notional", "max_order_quantity", "max_volume_share"} - {"max_open_orders"})
 BLIND = Seen("BTC/USD", None, None, None, ("BTC/USD",))
 WHOLE = spec(OrderType.MARKET, full_position=True, leverage=2)
+REOPENING = replace(WHOLE, conditional_close=ConditionalClose(OrderType.STOP_LOSS, trigger_price=D(50)))
 EASING = spec(OrderType.MARKET, reduce_only=True, leverage=2)
 
 
@@ -71,13 +73,26 @@ def test_of_a_pair_that_nobody_trades_no_order_has_a_share():
     )
 
 
-@pytest.mark.parametrize(
-    "name", sorted({*ADDING_UP, "max_order_notional", "max_order_quantity", "max_volume_share"} - {"max_open_orders"})
-)
+@pytest.mark.parametrize("name", OF_A_SIZE)
 def test_a_whole_position_is_held_back_by_no_amount(name):
     """Its size is Kraken's to know, and it only closes what is there."""
     found = verdict_on(name, "0.0001", WHOLE, seen=BLIND, used=Used(D(9)))
     assert (True, CLOSES) == (found.passed, found.message)
+
+
+@pytest.mark.parametrize("seen", [SEEN, BLIND], ids=["with a price", "without"])
+@pytest.mark.parametrize("name", OF_A_SIZE)
+def test_a_position_that_is_opened_anew_is_refused_by_every_amount_for_its_size(name, seen):
+    """Not for a price that is missing: no price that comes in would help."""
+    found = verdict_on(name, "1000000", REOPENING, seen=seen)
+    assert (False, ANEW, ()) == (found.passed, found.message, found.missing)
+
+
+@pytest.mark.parametrize("name", sorted(ADDING_UP - {"max_open_orders"}))
+def test_what_is_used_being_known_does_not_help_an_order_that_nobody_can_reckon(name):
+    """Its own part is missing, and a loss is not to grow by what has no price either."""
+    found = verdict_on(name, "1000000", seen=BLIND, used=Used(D(9)))
+    assert (False, ("BTC/USD",)) == (found.passed, found.missing)
 
 
 @pytest.mark.parametrize(
