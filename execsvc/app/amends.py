@@ -7,6 +7,7 @@ an order is under way at a time. Sending is app/amendsend.py, looking for what b
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from execsvc.app import entitled
 from execsvc.app.amenddoubts import AmendDoubts
 from execsvc.app.amendsend import AmendSender
 from execsvc.app.amendturns import AmendTurns, AmendWatch
@@ -151,11 +152,7 @@ class Amends:
         """One's own, or with `kill` another's."""
         order = await self._desk.get(who, ref)
         if order.key.caller != who.name and not who.may(Permission.KILL, self._desk.account):
-            raise refuse(
-                Reason.PERMISSION_MISSING,
-                "amending another caller's order needs the permission kill",
-                permission=Permission.KILL.value,
-            )
+            raise error_of(entitled.kill_missing())
         return order
 
     async def _admit(
@@ -196,7 +193,7 @@ class Amends:
             room.release()
             raise
         begun = self._sender.begin(
-            key, asked.wish, timing, wanted.instrument, room, who=wanted.who.name, if_version=asked.if_version
+            key, asked.wish, timing, wanted.instrument, room, who=wanted.who, if_version=asked.if_version
         )
         wanted.held.pop_all()  # from here on the reservation ends as the intent does
         return await self._risk.carried(begun, (hold,), lambda result: (isinstance(result, FreshAmend),))

@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import assert_never
 
+from execsvc.app import entitled
 from execsvc.app.amenddoubts import AmendDoubts
 from execsvc.app.chronicle import Chronicle
 from execsvc.app.owner import Owner
@@ -26,6 +27,7 @@ from execsvc.domain.amend import (
     Applied,
 )
 from execsvc.domain.amendwish import AmendWish
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import Broken, Busy, Declined, Fault, ProtocolBroken, Reason
 from execsvc.domain.instrument import Instrument
 from execsvc.domain.order import Amended, Order
@@ -95,7 +97,7 @@ class AmendSender:
         instrument: Instrument,
         room: Room,
         *,
-        who: str,
+        who: Caller,
         if_version: int | None,
     ) -> Awaitable[FreshAmend | KnownAmend]:
         """Makes the amend durable and sends it if it is new, whether or not the caller waits for that.
@@ -127,7 +129,7 @@ class AmendSender:
             return replace(amend, status=AmendStatus.IN_DOUBT)
 
     async def _begin_and_send(
-        self, intent: AmendIntent, entry_by: float, instrument: Instrument, room: Room, who: str
+        self, intent: AmendIntent, entry_by: float, instrument: Instrument, room: Room, who: Caller
     ) -> FreshAmend | KnownAmend:
         """Durable first; whoever's insert won sends, once."""
         sending = False
@@ -168,7 +170,7 @@ class AmendSender:
             self._flying.discard(amend.key)
             self._switch.wire.answered([amend.key])
 
-    def _forbidden(self, begun: FreshAmend, written: float, who: str) -> Fault | None:
+    def _forbidden(self, begun: FreshAmend, written: float, who: Caller) -> Fault | None:
         """Why it may not leave any more, asked last of all: where it returns None, it leaves.
 
         A mode of whoever amends counts as one of the order's own caller does.
@@ -181,10 +183,11 @@ class AmendSender:
             or clock_untrusted(self._venue.clock())
             or clock_moved(steady_s=steady_s, wall_s=wall_s)
             or self._switch.last_word(order.key.caller, order.spec)
-            or self._switch.last_word(who, order.spec)
+            or self._switch.last_word(who.name, order.spec)
+            or entitled.amend_refusal(who, order)
         )
         if fault is None:
-            self._switch.wire.leaves(amend.key, order.key, order.spec.symbol, by=who)
+            self._switch.wire.leaves(amend.key, order.key, order.spec.symbol, by=who.name)
         return fault
 
     async def _record(self, amend: Amend, order: Order, outcome: AmendOutcome, entry_by: float) -> None:

@@ -119,10 +119,10 @@ class BatchDesk(Desk):
             return (refusal.fault.with_metadata(id_used="false"),) * len(rows)
         if len(rows) == 1:
             (key, spec), (room,) = rows[0], rooms
-            alone = self._sender.begin(key, spec, timing, instrument, room)
+            alone = self._sender.begin(key, spec, timing, instrument, room, who=who)
             held.pop_all()
             return (await self._carried(alone, holds[0]),)
-        together = self._sender.begin_many(rows, timing, instrument, rooms)
+        together = self._sender.begin_many(rows, timing, instrument, rooms, who=who)
         held.pop_all()
         begun: Sequence[Begun] = await self.risk.carried(together, holds, _are_fresh)
         return tuple(_unbegun(each) for each in begun)

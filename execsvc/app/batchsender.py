@@ -5,9 +5,11 @@ The rules are those of app/sender.py, which does it for one; a row that is known
 
 import asyncio
 from collections.abc import Awaitable, Sequence
+from functools import partial
 
-from execsvc.app.sender import Sender
+from execsvc.app.sender import Forbidden, Sender
 from execsvc.app.timing import Timing
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import Busy, ExecsvcError, Fault
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.instrument import Instrument
@@ -28,13 +30,15 @@ class BatchSender(Sender):
         timing: Timing,
         instrument: Instrument,
         rooms: Sequence[Room],
+        *,
+        who: Caller,
     ) -> Awaitable[tuple[Begun, ...]]:
         """Makes all intents durable, in one commit where the store can, and sends those that are new in one call.
 
         A row whose intent could not be made durable is told why; the others go without it.
         """
         return self._tasks.start(
-            f"begin batch {wishes[0][0]}", self._begin_and_send_many(wishes, timing, instrument, rooms)
+            f"begin batch {wishes[0][0]}", self._begin_and_send_many(wishes, timing, instrument, rooms, who=who)
         )
 
     async def _begin_and_send_many(
@@ -43,6 +47,8 @@ class BatchSender(Sender):
         timing: Timing,
         instrument: Instrument,
         rooms: Sequence[Room],
+        *,
+        who: Caller,
     ) -> tuple[Begun, ...]:
         entry_by = timing.arrived + timing.entry_delay_s
         written = self._clock.monotonic()
@@ -53,10 +59,12 @@ class BatchSender(Sender):
             self._flying.update(order.key for order, _ in fresh)
             if len(fresh) == 1:
                 order = fresh[0][0]
-                self._tasks.start(f"send {order.key}", self._send_alone(order, instrument, entry_by, written))
+                forbidden = partial(self._forbidden, [order], written, who)
+                self._tasks.start(f"send {order.key}", self._send_alone(order, instrument, entry_by, forbidden))
             elif fresh:
                 orders, used = [order for order, _ in fresh], [room for _, room in fresh]
-                sending = self._send_many(orders, instrument, entry_by, used, written)
+                forbidden = partial(self._forbidden, orders, written, who)
+                sending = self._send_many(orders, instrument, entry_by, used, forbidden)
                 self._tasks.start(f"send batch {orders[0].key}", sending)
         finally:
             for room in rooms:
@@ -70,7 +78,7 @@ class BatchSender(Sender):
         except ExecsvcError as refusal:
             return refusal.fault
 
-    async def _send_alone(self, order: Order, instrument: Instrument, by: float, written: float) -> None:
+    async def _send_alone(self, order: Order, instrument: Instrument, by: float, forbidden: Forbidden) -> None:
         """All others of its batch were known: it goes as any single order, for which it needs a whole place."""
         try:
             room = await self._venue.rates.room(order.spec.symbol, order.key.caller, self._clock.monotonic())
@@ -78,10 +86,10 @@ class BatchSender(Sender):
             self._flying.discard(order.key)
             await self._chronicle.record(order.key, NeverSent(full.fault.with_metadata(id_used="false")))
             return
-        await self._send(order, instrument, by, room, written)
+        await self._send(order, instrument, by, room, forbidden)
 
     async def _send_many(
-        self, orders: Sequence[Order], instrument: Instrument, by: float, rooms: Sequence[Room], written: float
+        self, orders: Sequence[Order], instrument: Instrument, by: float, rooms: Sequence[Room], forbidden: Forbidden
     ) -> None:
         """Owned by the server: one POST, then each outcome is durable. What cannot be recorded stays a doubt."""
 
@@ -96,7 +104,7 @@ class BatchSender(Sender):
                 instrument,
                 by,
                 rooms=rooms,
-                forbidden=lambda: self._forbidden(orders, written),
+                forbidden=forbidden,
                 note=note,
             )
             rows = zip(orders, placements, strict=True)

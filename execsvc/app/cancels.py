@@ -13,6 +13,7 @@ from execsvc.app.resolver import Resolver
 from execsvc.app.settlements import Settlements, Watch
 from execsvc.app.sightings import Sightings
 from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.ending import by_caller
 from execsvc.domain.errors import Busy, ExecsvcError, Reason, refuse
 from execsvc.domain.ids import OrderKey, OrderRef, wire_id
 from execsvc.domain.order import LIVE, TERMINAL, CancelWished, Order, Status
@@ -65,12 +66,13 @@ class Cancels:
     def __repr__(self) -> str:
         return f"<Cancels {self._account}>"
 
-    async def cancel(self, order: Order, by: float) -> Order:
-        """Records the wish and pursues it; the order as it stands when Kraken answered or at `by`."""
+    async def cancel(self, order: Order, by: float, *, caller: str) -> Order:
+        """Records the caller's wish and pursues it; the order as it stands when Kraken answered or at `by`."""
         if order.status in TERMINAL or order.status is Status.NEVER_SENT:
             return order
         try:
-            order = await self._chronicle.record(order.key, CancelWished())
+            why = None if order.key.caller == caller else by_caller(caller)
+            order = await self._chronicle.record(order.key, CancelWished(why))
         except Busy:
             order = replace(order, cancel_requested=True)  # the store is down: still sent, only not remembered
         return await self._outcome_of(self.pursue(order), order, by)

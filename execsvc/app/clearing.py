@@ -14,6 +14,7 @@ from execsvc.app.desk import Desk
 from execsvc.app.disconnects import Disconnects
 from execsvc.app.masscancels import MassCancels, Reach, Swept
 from execsvc.domain.caller import Caller, Permission
+from execsvc.domain.ending import by_lost_stream
 from execsvc.domain.errors import Busy, ExecsvcError, Fault, Reason, refuse
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.order import Order
@@ -60,7 +61,8 @@ class Clearing:
         """For the length of a stream: the caller's open orders go when it is lost and none like it is back in time."""
 
         async def lost() -> None:
-            await self._mass.sweep(Reach(who.name), self._mass.soon(), caller=who.name)
+            why = by_lost_stream(who.name)
+            await self._mass.sweep(Reach(who.name), self._mass.soon(), caller=who.name, why=why)
 
         return self._disconnects.attached(f"orders of {who.name}", lost)
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from execsvc.app.masscancels import MassCancels, Reach
+from execsvc.domain.ending import by_dead_man
 from execsvc.domain.errors import Busy, ExecsvcError
 from execsvc.domain.market import VenueMode
 from execsvc.ports import Clock, Facts, PrivateVenue
@@ -159,7 +160,8 @@ class DeadMan:
         now = self._clock.monotonic()
         for caller in [each for each, at in self._own.items() if at <= now]:
             due = self._own[caller]
-            await self._mass.sweep(Reach(caller), self._clock.monotonic() + SWEEP_S, caller=caller)
+            by = self._clock.monotonic() + SWEEP_S
+            await self._mass.sweep(Reach(caller), by, caller=caller, why=by_dead_man(caller))
             if self._own.get(caller) == due:  # not set anew meanwhile
                 del self._own[caller]
                 await self._write()

@@ -9,6 +9,7 @@ from collections.abc import Awaitable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
+from execsvc.app import entitled
 from execsvc.app.cancels import Cancels, Unremembered
 from execsvc.app.catalog import Catalog
 from execsvc.app.risk import RiskDesk
@@ -147,7 +148,7 @@ class Desk:
                     if known is not None:
                         return Known(known)
                     hold, room = await self._later(wanted, refusal, hold, held)
-            begun = self._sender.begin(key, spec, timing, instrument, room)
+            begun = self._sender.begin(key, spec, timing, instrument, room, who=who)
             held.pop_all()  # from here on the reservation ends as the intent does
         return await self._carried(begun, hold)
 
@@ -235,7 +236,7 @@ class Desk:
     def refusal(self, who: Caller, spec: OrderSpec) -> Fault | None:
         """Why no such order of the caller's is taken now, whatever its figures: a right it lacks, a mode, a closed desk."""
         return (
-            who.grant(self.account).refusal(spec)
+            entitled.refusal(who, self.account, spec)
             or self._switch.refusal(who.name, spec)
             or self._sender.forbids()
             or clock_untrusted(self._venue.clock())
@@ -273,7 +274,7 @@ class Desk:
             order = await self.cancellable(who, ref)
         except Busy as store_down:
             return await self._cancels.blind(who, ref, by, store_down)
-        return await self._cancels.cancel(order, by)
+        return await self._cancels.cancel(order, by, caller=who.name)
 
     async def cancellable(self, who: Caller, ref: OrderRef) -> Order:
         """The order, if it is one's own or one may `kill`. Raises as `get`, or PERMISSION_MISSING."""

@@ -92,8 +92,9 @@ def house(
 
     async def halted(scope: Scope, caller: str) -> int:
         """Cancels of a halt: recorded for each open order in scope, then pursued in the server's own time."""
-        reach = Reach(scope.caller or None, scope.symbol)
-        return (await mass.sweep(reach, clock.monotonic(), caller=caller)).requested
+        reach, entry = Reach(scope.caller or None, scope.symbol), modes.of(scope)
+        why = None if entry is None else entry.cancels_because
+        return (await mass.sweep(reach, clock.monotonic(), caller=caller, why=why)).requested
 
     wire = OnTheWire()
     modes = AccountModes(

@@ -29,7 +29,7 @@ _WORDS_OF_LINE = {
         "tls",
         "tokens",
     ),
-    11: ("EXECSVC_DEAD_MANS_SWITCH", "dead_mans_switch"),
+    11: ("EXECSVC_DEAD_MANS_SWITCH", "dead_mans_switch", "callers"),
 }
 
 
@@ -41,13 +41,13 @@ def judge(facts: Facts) -> Report:
         told = [fail(problem, "docs/reference/configuration.md") for problem in wrong]
         # What was looked at instead of a setting that cannot be used may be well, and is not what was asked about.
         told += [finding for finding in rule(facts) if not wrong or finding.verdict is not Verdict.OK]
-        lines.append(Line(number, title, tuple(told) or (_unknown(facts),)))
+        lines.append(Line(number, title, tuple(told) or (_unknown(facts, number),)))
     return Report(tuple(lines))
 
 
 def _line_of(problem: str) -> int:
     """By the name that the problem begins with, after FILE:LINE where it is of the file."""
-    named = re.match(r"(?:[^\s=]+:\d+: )?([A-Za-z0-9_.]+)", problem)
+    named = re.match(r"(?:[^=]+?:\d+: )?([A-Za-z0-9_.]+)", problem)
     parts = named[1].split(".") if named else []
     return next(
         (
@@ -59,11 +59,14 @@ def _line_of(problem: str) -> int:
     )
 
 
-def _unknown(facts: Facts) -> Finding:
-    if facts.problems:
+_SIGNED = {2, 3, 4, 7, 8}
+
+
+def _unknown(facts: Facts, number: int) -> Finding:
+    if facts.unsigned and number in _SIGNED:
+        why = facts.unsigned
+    elif facts.problems and not facts.account_names:
         why = "settings that cannot be used come first"
-    elif facts.store is not None and facts.store.refused:
-        why = "no signed call without the store, which keeps the nonces: line 9 comes first"
     else:
         why = "what it needs was not to be had: the lines that refuse come first"
     return Finding(Verdict.SKIPPED, why)

@@ -109,7 +109,7 @@ class CallerFacts:
 
 @dataclass(frozen=True)
 class Facts:
-    """All of it. problems: of settings that cannot be used; then nothing else could be gathered.
+    """All of it. problems: of settings that cannot be used; unsigned: why, then, no signed call was made, where that is so.
 
     pairs: those that are to be traded, with Kraken's status, empty for one it does not know.
     """
@@ -117,6 +117,7 @@ class Facts:
     now_ns: int
     mode: str
     problems: tuple[str, ...] = ()
+    unsigned: str = ""
     account_names: tuple[str, ...] = ()
     max_order_notional: Decimal | None = None
     key_problem: str = ""

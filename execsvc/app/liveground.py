@@ -13,6 +13,11 @@ FREE_LEAST_BYTES = 1 << 30
 BACKUP_MOST_S = 7 * 86_400.0  # of age
 # File systems whose content is gone with the power, and with it which ids were used.
 VOLATILE = frozenset({"tmpfs", "ramfs", "devtmpfs", "rootfs"})
+ADMIN = "admin"  # whose token the first start writes into admin.token
+_OF_THE_VERBS = (
+    "the verbs on this machine come with it: bake one for yourself with --out FILE, say EXECSVC_TOKEN_FILE=FILE, and see "
+    "that `execsvc status` answers; only then revoke this one and remove admin.token"
+)
 _PRIVATE = 0o077  # what a socket's folder must not allow others
 
 
@@ -115,11 +120,15 @@ def _tokens(known: CallerFacts, now_ns: int) -> Iterator[Finding]:
         ]
         good += not lacking
         if lacking:
-            remedy = "bake one that is narrower, then revoke it: execsvc token bake --help"
+            remedy = (
+                _OF_THE_VERBS
+                if token.caller == ADMIN
+                else "bake one that is narrower, then revoke it: execsvc token bake --help"
+            )
             yield warn(f"token {token.token_id} of {token.caller}: {', '.join(lacking)}", remedy)
     if good or not known.tokens:
         said = (
-            f"{good} tokens with expiry and bounds"
+            f"{good} token{'' if good == 1 else 's'} with expiry and bounds"
             if known.tokens
             else "the first start writes admin.token, viewer.token"
         )

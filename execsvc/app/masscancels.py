@@ -15,13 +15,15 @@ from execsvc.app.chronicle import Chronicle
 from execsvc.app.resolver import Resolver
 from execsvc.app.settlements import Settlements, Watch
 from execsvc.app.sightings import Sightings
-from execsvc.domain.errors import Busy, Reason
+from execsvc.domain.ending import by_caller
+from execsvc.domain.errors import Busy, Fault, Reason
 from execsvc.domain.order import LIVE, TERMINAL, UNRESOLVED, CancelWished, Order, Status
 from execsvc.domain.story import Step, StepKind
 from execsvc.ports import CancelTarget, Clock, Journal, PrivateVenue, Tasks
 
 T = TypeVar("T")
 
+AT_ONCE = 256  # orders written or read at once: a sweep of thousands leaves others room in the queues of the store
 _GONE = TERMINAL | {Status.NEVER_SENT}
 
 
@@ -86,19 +88,24 @@ class MassCancels:
         """Until when a sweep that nobody waits for is given, monotonic."""
         return self._clock.monotonic() + PURSUIT_S
 
-    async def cancel(self, orders: Sequence[Order], by: float, *, caller: str) -> tuple[Order, ...]:
-        """Records every wish, then one call for all; each order as it stands when that is through, or at `by`."""
-        wished = await asyncio.gather(*(self._wish(order) for order in orders))
+    async def cancel(
+        self, orders: Sequence[Order], by: float, *, caller: str, why: Fault | None = None
+    ) -> tuple[Order, ...]:
+        """Records every wish, then one call for all; each order as it stands when that is through, or at `by`.
+
+        why: what the orders are told; None: the caller's wish, which is told to orders of others.
+        """
+        wished = await _in_pieces(lambda order: self._wish(order, caller, why), orders)
         going = [order for order in wished if order.status not in _GONE]
         if going:
             await self._within(by, self._tasks.start(f"cancel {len(going)} orders", self._pursue(going, caller)))
-        return tuple(await asyncio.gather(*(self._newest(order) for order in wished)))
+        return tuple(await _in_pieces(self._newest, wished))
 
-    async def sweep(self, reach: Reach, by: float, *, caller: str) -> Swept:
-        """Every order in reach that may be open. Raises Busy where the journal cannot tell which those are."""
+    async def sweep(self, reach: Reach, by: float, *, caller: str, why: Fault | None = None) -> Swept:
+        """Every order in reach that may be open; `why` as in cancel(). Raises Busy where the journal cannot tell which."""
         found = await self._journal.in_status(self._account, LIVE | UNRESOLVED)
         orders = [order for order in found if reach.takes(order)]
-        ended = await self.cancel(orders, by, caller=caller)
+        ended = await self.cancel(orders, by, caller=caller, why=why)
         return Swept(len(orders), sum(order.status in _GONE for order in ended))
 
     async def clear_account(self, by: float, *, caller: str) -> Swept:
@@ -111,7 +118,7 @@ class MassCancels:
             found = await self._journal.in_status(self._account, LIVE | UNRESOLVED)
         except Busy:
             found = ()
-        orders = await asyncio.gather(*(self._wish(order) for order in found))
+        orders = await _in_pieces(lambda order: self._wish(order, caller), found)
         clearing = self._tasks.start("cancel all of the account", self._clear(orders, caller))
         done = await self._within(by, clearing)
         return Swept(max(len(orders), done or 0), done or 0)
@@ -124,17 +131,20 @@ class MassCancels:
             if failure.reason is not Reason.LOCAL_RATE_LIMITED or not orders:
                 raise
             await self._pursue(orders, caller)
-            ended = await asyncio.gather(*(self._newest(order) for order in orders))
+            ended = await _in_pieces(self._newest, orders)
             return sum(order.status in _GONE for order in ended)
         self._note(orders, f"Kraken cancelled all open orders of the account, {done} of them.")
         self._resolver.hasten()
         return done
 
-    async def _wish(self, order: Order) -> Order:
+    async def _wish(self, order: Order, caller: str, why: Fault | None = None) -> Order:
         if order.status in _GONE:
             return order
+        why = why or (None if order.key.caller == caller else by_caller(caller))
+        if order.cancel_requested and why is not None and why != order.cancel_why:
+            self._note([order], f"It is to go already, and now also since {why.message}.")
         try:
-            return await self._chronicle.record(order.key, CancelWished())
+            return await self._chronicle.record(order.key, CancelWished(why))
         except Busy:
             return replace(order, cancel_requested=True)  # still sent, only not remembered
 
@@ -190,3 +200,11 @@ class MassCancels:
         for order in orders:
             step = Step(now_ns, StepKind.CANCEL, text, attempt=order.attempt, trace_id=order.trace_id)
             self._chronicle.note(order.key, step)
+
+
+async def _in_pieces(ask: Callable[[Order], Awaitable[Order]], orders: Sequence[Order]) -> list[Order]:
+    """What each order is after asking the store about it: so many at a time that there is room for others beside them."""
+    asked: list[Order] = []
+    for start in range(0, len(orders), AT_ONCE):
+        asked += await asyncio.gather(*map(ask, orders[start : start + AT_ONCE]))
+    return asked

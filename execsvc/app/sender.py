@@ -6,14 +6,17 @@ Kraken did not clearly answer, is handed to the resolver. What may be placed was
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import assert_never
 
+from execsvc.app import entitled
 from execsvc.app.chronicle import Chronicle
 from execsvc.app.owner import Owner
 from execsvc.app.resolver import Resolver
 from execsvc.app.sightings import Sightings
 from execsvc.app.switch import Switch
 from execsvc.app.timing import Timing, clock_moved, clock_untrusted
+from execsvc.domain.caller import Caller
 from execsvc.domain.errors import Busy, Fault
 from execsvc.domain.ids import OrderKey, wire_id
 from execsvc.domain.instrument import Instrument
@@ -46,6 +49,7 @@ from execsvc.ports import (
 )
 from execsvc.telemetry import Spans, Telemetry, trace_id_of_current
 
+Forbidden = Callable[[], Fault | None]
 OUTCOMES = {Accepted: "accepted", RefusedByVenue: "refused", Unknown: "unknown", Unsent: "unsent"}
 
 
@@ -94,13 +98,14 @@ class Sender:
         return self._owner.forbids()
 
     def begin(
-        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room
+        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room, *, who: Caller
     ) -> Awaitable[Fresh | Known]:
         """Makes the intent durable and sends it if it is new, whether or not the caller waits for that.
 
-        `room`, set aside for it at the venue, is used by the send or given back.
+        `room`, set aside for it at the venue, is used by the send or given back. who: asked about once more before it leaves.
         """
-        return self._tasks.start(f"begin {key}", self._begin_and_send(key, spec, timing, instrument, room))
+        beginning = self._begin_and_send(key, spec, timing, instrument, room, who=who)
+        return self._tasks.start(f"begin {key}", beginning)
 
     async def replayed(self, order: Order) -> None:
         """The same id came in again: told in the order's story. One that nobody is sending is looked for from now on."""
@@ -120,7 +125,7 @@ class Sender:
             return replace(order, status=Status.IN_DOUBT)
 
     async def _begin_and_send(
-        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room
+        self, key: OrderKey, spec: OrderSpec, timing: Timing, instrument: Instrument, room: Room, *, who: Caller
     ) -> Fresh | Known:
         """Durable first; whoever's insert won sends, once."""
         entry_by = timing.arrived + timing.entry_delay_s
@@ -130,7 +135,8 @@ class Sender:
             begun = await self._begin(key, spec, timing, entry_by)
             if isinstance(begun, Fresh):
                 self._flying.add(key)
-                self._tasks.start(f"send {key}", self._send(begun.order, instrument, entry_by, room, written))
+                forbidden = partial(self._forbidden, [begun.order], written, who)
+                self._tasks.start(f"send {key}", self._send(begun.order, instrument, entry_by, room, forbidden))
                 sending = True
         finally:
             if not sending:
@@ -164,7 +170,7 @@ class Sender:
         self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "journal"})
         return begun
 
-    async def _send(self, order: Order, instrument: Instrument, by: float, room: Room, written: float) -> None:
+    async def _send(self, order: Order, instrument: Instrument, by: float, room: Room, forbidden: Forbidden) -> None:
         """Owned by the server: one POST, then the outcome is durable. Whatever cannot be recorded stays a doubt."""
         began = self._clock.monotonic()
         try:
@@ -173,7 +179,7 @@ class Sender:
                 instrument,
                 by,
                 room=room,
-                forbidden=lambda: self._forbidden([order], written),
+                forbidden=forbidden,
                 note=lambda step: self._note(order, step),
             )
             await self._record(order, placement, by)
@@ -184,7 +190,7 @@ class Sender:
             self._switch.wire.answered([order.key])
             self._telemetry.order_seconds.record(self._clock.monotonic() - began, {"stage": "ack"})
 
-    def _forbidden(self, orders: Sequence[Order], written: float) -> Fault | None:
+    def _forbidden(self, orders: Sequence[Order], written: float, who: Caller) -> Fault | None:
         """Why they may not leave any more, asked last of all: where it returns None, they leave."""
         steady_s = self._clock.monotonic() - written
         wall_s = (self._clock.wall_ns() - orders[0].attempt_time_ns) / 1e9
@@ -193,6 +199,7 @@ class Sender:
             or clock_untrusted(self._venue.clock())
             or clock_moved(steady_s=steady_s, wall_s=wall_s)
             or next(filter(None, (self._switch.last_word(order.key.caller, order.spec) for order in orders)), None)
+            or next(filter(None, (entitled.refusal(who, order.key.account, order.spec) for order in orders)), None)
         )
         if fault is None:
             for order in orders:

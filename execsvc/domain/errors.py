@@ -68,6 +68,7 @@ class Reason(IntEnum):
     VENUE_ERROR = 47
     INTERNAL = 48
     NOT_IMPLEMENTED = 49
+    CANCELLED_BY_OTHER = 50
 
 
 @dataclass(frozen=True)

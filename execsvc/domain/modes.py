@@ -86,6 +86,17 @@ class ModeEntry:
             {"mode": self.mode.name, "scope": str(self.scope), "comment": self.comment, "id_used": "false"},
         )
 
+    @property
+    def cancels_because(self) -> Fault | None:
+        """What an order is told that goes because of it; None: it cancels nothing."""
+        if self.mode is not TradingMode.HALTED:
+            return None
+        return Fault(
+            Reason.TRADING_HALTED,
+            f"trading was {self.mode.name} for {self.scope} by {self.set_by}: {self.comment}",
+            {"mode": self.mode.name, "scope": str(self.scope), "comment": self.comment, "by": self.set_by},
+        )
+
 
 def only_reduces(spec: OrderSpec) -> bool:
     """Whether it can but close what is held. A conditional close spawns orders of its own, which may open anew."""

@@ -131,7 +131,9 @@ class NeverSent:
 
 @dataclass(frozen=True)
 class CancelWished:
-    """The caller wants it gone; pursued until the order is terminal."""
+    """It is to go; pursued until the order is terminal. why: None where its own caller asked for that, there and then."""
+
+    why: Fault | None = None
 
 
 @dataclass(frozen=True)
@@ -188,6 +190,7 @@ class Order:
     triggered: bool = False
     parent_order_id: str = ""  # of a child of a conditional close: the order that spawned it, by Kraken's id
     spec_time_ns: int = 0  # when an amend of it was last recorded; 0: never
+    cancel_why: Fault | None = None  # why it is to go, where that is not a cancel of its own caller's
 
     @property
     def average_price(self) -> Decimal | None:
@@ -234,8 +237,10 @@ class Order:
                 return replace(self, status=Status.NOT_PLACED, end_fault=fault)
             case NeverSent(fault):
                 return self._unsent(fault)
-            case CancelWished():
-                return self if self.status in TERMINAL else replace(self, cancel_requested=True)
+            case CancelWished(why):
+                if self.status in TERMINAL or self.cancel_requested:
+                    return self  # whoever wished it first is why it goes
+                return replace(self, cancel_requested=True, cancel_why=why)
             case Amended(spec, written_ns):
                 if written_ns is not None and self.spec_time_ns > written_ns and spec != self.spec:
                     return self  # another amend was told first; should it be the earlier one, the stream tells this one too
@@ -292,7 +297,8 @@ class Order:
         status = self._status_after(report, quantity, triggered=triggered)
         end_fault = self.end_fault
         if end_fault is None and status in {Status.CANCELLED, Status.EXPIRED, Status.REJECTED}:
-            end_fault = end_fault_of(status.value, report.reason)
+            why = self.cancel_why if status is Status.CANCELLED else None
+            end_fault = end_fault_of(status.value, report.reason) or why
         too_soon = report.asked_ns is not None and report.asked_ns < self.spec_time_ns + LOOKS_LAG_NS
         older = report.status in LIVE and (too_soon or self.status in TERMINAL)
         return replace(
@@ -364,6 +370,7 @@ class Order:
             entry_deadline_ns=intent.entry_deadline_ns,
             trace_id=intent.trace_id,
             cancel_requested=False,  # an order placed anew is wanted anew
+            cancel_why=None,
             end_fault=None,
             attempt_time_ns=now_ns,
             version=self.version + 1,

@@ -109,8 +109,10 @@ def step_of(event: OrderEvent, before: Order, after: Order, now_ns: int) -> Step
                 "never_sent",
                 fault,
             )
-        case CancelWished():
-            return step(StepKind.CANCEL, "A cancel was asked for; it is pursued until the order has ended.")
+        case CancelWished(why):
+            because = "" if why is None else f": {why.message}"
+            text = f"A cancel was asked for{because}; it is pursued until the order has ended."
+            return step(StepKind.CANCEL, text, fault=why)
         case Amended(_):
             return step(StepKind.AMENDED, f"It is wanted otherwise now: {_changes(before, after)}.", "applied")
         case Corrected(report):

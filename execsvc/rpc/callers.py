@@ -7,7 +7,7 @@ method needs what is permits.py's, the file of tokens runtime/tokenfile.py's.
 
 import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Protocol
@@ -24,6 +24,8 @@ from execsvc.telemetry import Telemetry
 TOLD_EVERY_S = 1.0
 _PEERS_KEPT = 1024
 _NO_HASH = "0" * 64
+_BY_CERTIFICATE = "certificate"
+_BY_BOTH = f" and {_BY_CERTIFICATE}"
 _HOW = "send `authorization: Bearer xs_…` (EXECSVC_TOKEN_FILE), or come with a caller's certificate"
 
 
@@ -186,6 +188,20 @@ class KnownCallers:
         )
         return ", ".join(f"{count} {what}" for count, what in counts)
 
+    def still(self, who: Caller) -> Caller:
+        """Who comes by the credential of one that was recognised here: by its id, nothing is hashed or counted anew.
+
+        Raises TOKEN_INVALID for a token that was revoked or whose time is over.
+        """
+        if who.credential == _BY_CERTIFICATE:
+            return self._made_of(None, who.name)
+        token_id = who.credential.removeprefix("token ").removesuffix(_BY_BOTH)
+        token = self._tokens.find(token_id)
+        if token is None or token.caller != who.name:
+            raise refuse(Reason.TOKEN_INVALID, f"token {token_id} was revoked")
+        self._demand_time(token)
+        return self._made_of(token, who.name if who.credential.endswith(_BY_BOTH) else "")
+
     def _token(self, meta: Mapping[str, str]) -> Token | None:
         try:
             sent = bearer_of(meta)
@@ -200,9 +216,12 @@ class KnownCallers:
                 Reason.TOKEN_INVALID,
                 "this token is not known here: it was revoked, or is another gateway's; have one baked",
             )
+        self._demand_time(token)
+        return token
+
+    def _demand_time(self, token: Token) -> None:
         if token.is_over(self._clock.wall_ns()):
             raise refuse(Reason.TOKEN_INVALID, f"the time of token {token.id} is over; have a new one baked")
-        return token
 
     def _certified(self, names: tuple[str, ...]) -> str:
         """The caller that a certificate names; empty: none, as with a proxy's own certificate."""
@@ -216,24 +235,29 @@ class KnownCallers:
             raise refuse(Reason.TOKEN_INVALID, f"nobody is known by that: {_HOW}")
         if token is not None and certified and token.caller != certified:
             raise refuse(Reason.TOKEN_INVALID, "token and certificate are two callers'; come with those of one")
+        caller = self._made_of(token, certified)
+        if token is not None:
+            self._tokens.used(token.id)
+        return caller
+
+    def _made_of(self, token: Token | None, certified: str) -> Caller:
+        """The same object for as long as nothing changes."""
         if self._made_at != self._tokens.revision:
             self._made.clear()
             self._made_at = self._tokens.revision
         key = ("" if token is None else token.id, certified)
         caller = self._made.get(key)
         if caller is None:
-            caller = self._made[key] = self._make(token, certified)
-        if token is not None:
-            self._tokens.used(token.id)
+            caller = self._made[key] = replace(self._make(token, certified), recogniser=self)
         return caller
 
     def _make(self, token: Token | None, certified: str) -> Caller:
         if token is None:
-            return self._most[certified].caller(certified, "certificate", None)
+            return self._most[certified].caller(certified, _BY_CERTIFICATE, None)
         rights, most = token.rights.over(self._accounts), self._most.get(token.caller)
         if most is not None:
             rights = rights.narrowed(most)
-        credential = f"token {token.id}" + (" and certificate" if certified else "")
+        credential = f"token {token.id}{_BY_BOTH if certified else ''}"
         return rights.caller(token.caller, credential, token.expires_ns)
 
     def _note_refused(self, peer: str) -> None:

@@ -5,7 +5,7 @@ whoever does not read is not read either, and nothing piles up here. What a sess
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from execsvc_api.v1 import common_pb2 as common
 from execsvc_api.v1 import order_service_pb2 as wire
 from google.protobuf.message import DecodeError, Message
 
-from execsvc.app.sessions import Line, Sessions
+from execsvc.app.sessions import GONE, Line, Sessions
 from execsvc.app.timing import DEFAULT_ENTRY_DELAY_S
 from execsvc.domain.caller import Permission
 from execsvc.domain.errors import FieldViolation, Reason, error_of, invalid, refuse
@@ -81,6 +81,7 @@ class OrderSessions:
             call,
             incoming,
             line,
+            sessions=self._sessions,
             ask=self._ask,
             in_flight=asked.max_in_flight or IN_FLIGHT,
             private_state=self._private_state,
@@ -115,6 +116,7 @@ class Session:
         incoming: Incoming,
         line: Line,
         *,
+        sessions: Sessions,
         ask: Ask,
         in_flight: int,
         private_state: Callable[[], FeedState],
@@ -124,6 +126,8 @@ class Session:
         self._call = call
         self._incoming = incoming
         self._line = line
+        self._sessions = sessions
+        self._placing: Counter[OrderKey] = Counter()
         self._ask = ask
         self._clock = clock
         self._tasks = tasks
@@ -230,24 +234,30 @@ class Session:
     async def _answer(self, request: wire.OrderSessionRequest) -> None:
         kind = request.WhichOneof("request") or ""
         asked = getattr(request, kind)
-        key = self._noted(kind, asked)
         try:
-            reply = await self._reply(kind, asked)
-            if key is not None and reply.error is not None and reply.error.metadata.get("id_used") == "false":
-                self._line.keys.discard(key)
+            if kind == "place":
+                reply = await self._placed(asked)
+            else:
+                reply = await self._reply(kind, asked)
             name, event = (kind, reply.response) if reply.error is None else ("error", reply.error)
             self._answers.append(Part({"request_number": request.request_number, name: event}, self.state))
         finally:
             self._asking -= 1
             self._wake.set()
 
-    def _noted(self, kind: str, asked: Any) -> OrderKey | None:
-        """Before it is placed: its first news may come before its answer."""
-        if kind != "place":
-            return None
+    async def _placed(self, asked: Any) -> Reply:
+        """The session's order before it is placed, for its first news may come before its answer; else not for long."""
         key = OrderKey(self._call.account, self._call.who.name, asked.client_order_id)
-        self._line.keys.add(key)
-        return key
+        is_new = self._sessions.take(self._line, key)
+        self._placing[key] += 1
+        try:
+            reply = await self._reply("place", asked)
+        finally:
+            self._placing[key] -= 1
+            self._placing = +self._placing  # without those that count nothing
+        if _has_ended(reply) or (_was_not_placed(reply) and is_new and not self._placing[key]):
+            self._sessions.let_go(self._line, key)
+        return reply
 
     async def _reply(self, kind: str, asked: Any) -> Reply:
         if asked.account not in {"", self._call.account}:
@@ -281,6 +291,18 @@ def _left_s(kind: str, asked: Any) -> float:
     if kind in {"cancel", "cancel_all"}:
         return CANCEL_S
     return seconds_of(asked.max_entry_delay) if asked.HasField("max_entry_delay") else DEFAULT_ENTRY_DELAY_S
+
+
+def _has_ended(reply: Reply) -> bool:
+    """Known before, and over: no news of it will come."""
+    return (
+        isinstance(reply.response, wire.PlaceOrderResponse) and convert.STATUS_OF[reply.response.order.status] in GONE
+    )
+
+
+def _was_not_placed(reply: Reply) -> bool:
+    """By this request. What cannot be told now may stand."""
+    return reply.error is not None and reply.error.reason != Reason.ORDER_IN_DOUBT.name
 
 
 def _unheard(_: Order) -> None:

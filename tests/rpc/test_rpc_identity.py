@@ -11,6 +11,7 @@ from execsvc_api.v1 import market_data_service_pb2 as market
 from execsvc_api.v1 import order_service_pb2 as orders
 from google.protobuf.duration_pb2 import Duration
 
+from execsvc.domain.errors import Reason, refuse
 from execsvc.domain.order import Status
 from execsvc.domain.rights import rights_of
 from execsvc.rpc import quotas
@@ -370,3 +371,51 @@ async def test_one_callers_flood_keeps_nobody_else_out_and_no_cancel(here, monke
     assert (True, "root") == (cancelled.HasField("order"), info.caller)
     await asyncio.gather(*pending)
     assert "0 calls" in repr(here.stage.door.gate._admission)
+
+
+# ---- orders that wait ------------------------------------------------------------------------------------------------
+
+
+class FullFor:
+    """The exchange's counter is full for `seconds`, and whoever may wait for it does."""
+
+    def __init__(self, here, seconds):
+        self._clock, self._rates = here.stage.clock, here.stage.venue.rates
+        self._room, self._free_at = self._rates.room, self._clock.monotonic() + seconds
+        self._rates.room = self.room
+        self.waiting = 0
+
+    async def room(self, symbol, caller, by):
+        left_s = self._free_at - self._clock.monotonic()
+        if left_s > 0:
+            if by < self._free_at:
+                raise refuse(Reason.LOCAL_RATE_LIMITED, "the counter is full", retry_after_s=left_s)
+            self.waiting += 1
+            await self._clock.sleep(left_s)
+        return await self._room(symbol, caller, by)
+
+
+async def test_a_revoked_token_places_nothing_that_still_waits(here):
+    """The order waits for room longer than it takes to show its caller out: nothing is sent, the id is free."""
+    full = FullFor(here, 1.2)
+    waiting = placement("one", max_queue_wait=Duration(seconds=2))
+    call = asyncio.ensure_future(refused(here.stage.orders.PlaceOrder(waiting, metadata=here.ann, timeout=8)))
+    await here.stage.eventually(lambda: full.waiting)
+    here.change()
+    refusal = await call
+    assert (*TOKEN_INVALID, "false") == (refusal.code, refusal.reason, refusal.metadata["id_used"])
+    assert f"token {here.ann_id} was revoked; nothing was sent" == refusal.message
+    assert ([], ()) == (here.stage.venue.sends, await here.stage.store.in_status("main", frozenset(Status)))
+
+
+async def test_a_narrowed_token_places_nothing_that_still_waits(here):
+    """The same for one that may not trade any more: its streams go with the same words."""
+    full = FullFor(here, 1.2)
+    waiting = placement("one", max_queue_wait=Duration(seconds=2))
+    call = asyncio.ensure_future(refused(here.stage.orders.PlaceOrder(waiting, metadata=here.ann, timeout=8)))
+    await here.stage.eventually(lambda: full.waiting)
+    here.change(rights=rights_of(["market", "account:main", "cancel:main"]))
+    refusal = await call
+    told = (refusal.code, refusal.reason, refusal.metadata["permission"], refusal.metadata["id_used"])
+    assert (*PERMISSION_MISSING, "trade", "false") == told
+    assert [] == here.stage.venue.sends

@@ -85,6 +85,23 @@ async def test_a_halt_is_told_word_for_word(stage):
     )
 
 
+async def test_an_order_that_a_halt_cancelled_says_so_to_its_caller(stage):
+    """In GetOrder and in its story: what was halted, by whom, and why."""
+    await place(stage, "one")
+    await put(stage, "HALTED", who="risk", comment="fat finger")
+    await cancel(stage, "one")  # answered once it is gone
+    ref = orders.OrderRef(client_order_id="one")
+    told = await stage.orders.ExplainOrder(orders.ExplainOrderRequest(order=ref), timeout=5, metadata=by("bot"))
+    error = told.order.end_error
+    words = "trading was HALTED for everything by risk: fat finger"
+    assert (order.ORDER_STATUS_CANCELLED, grpc.StatusCode.FAILED_PRECONDITION.value[0], "TRADING_HALTED", words) == (
+        *(told.order.status, error.code, error.reason, error.message),
+    )
+    assert {"mode": "HALTED", "scope": "everything", "comment": "fat finger", "by": "risk"} == dict(error.metadata)
+    steps = [(each.text, each.error.reason) for each in told.events if words in each.text]
+    assert [(f"A cancel was asked for: {words}; it is pursued until the order has ended.", "TRADING_HALTED")] == steps
+
+
 async def test_a_halted_callers_order_never_leaves_and_its_cancel_does(stage):
     """Its own orders are stopped and its cancels pass; another caller trades on."""
     await place(stage, "one")

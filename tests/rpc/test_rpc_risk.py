@@ -14,7 +14,7 @@ from google.rpc import status_pb2
 
 from execsvc.domain.ids import OrderKey
 from execsvc.domain.market import TickerSeen
-from execsvc.domain.riskrules import DuplicateAction
+from execsvc.domain.riskrules import DuplicateAction, RiskRule, RiskRules
 from execsvc.store.memory import MemoryStore
 from tests.rpc.stage import limit_spec, link_up, placement, refused, stage, ticker
 from tests.support.risks import lifted
@@ -96,6 +96,32 @@ async def test_calls_that_are_given_up_leave_nothing_held():
         await here.eventually(lambda: not here.risk.held and not here.desk.in_flight)
         limits = (await here.account.GetLimits(account.GetLimitsRequest(), timeout=2)).caller_limits
         assert [str(len(here.venue.accepted))] == [each.used for each in limits]
+
+
+async def test_a_limit_says_whose_orders_it_is_for():
+    """The same limit twice, of the house and of the caller: the caller tells them apart."""
+    house = lifted(max_order_notional=D(500)).rules
+    rules = RiskRules((*house, RiskRule(caller="local", symbol="BTC/USD", max_order_notional=D(400))))
+    async with stage(rules=rules) as here:
+        limits = (await here.account.GetLimits(account.GetLimitsRequest(), timeout=2)).caller_limits
+        assert [("500", "", ""), ("400", "local", "BTC/USD")] == [
+            (each.limit, each.caller, each.symbol) for each in limits if each.name == "max_order_notional"
+        ]
+
+
+async def test_a_preview_says_of_a_twin_what_placing_it_says():
+    """It would not go now, and the limit that is in the way is listed; a preview is nobody's twin."""
+    rules = lifted(duplicates=DuplicateAction.REFUSE, duplicate_window_ms=60_000)
+    async with stage(rules=rules, rates=FullView()) as here:
+        asked = orders.PreviewOrderRequest(spec=limit_spec())
+        before = [await here.orders.PreviewOrder(asked, timeout=2) for _ in range(2)]
+        await here.place("c-1")
+        after = await here.orders.PreviewOrder(asked, timeout=2)
+        assert "RISK_REFUSED" == (await refused(here.place("c-2"))).reason
+    assert [(True, True), (True, True), (False, False)] == [
+        (each.placeable, check.passed) for each in (*before, after) for check in each.risk.checks
+    ]
+    assert {"duplicates"} == {check.name for each in (*before, after) for check in each.risk.checks}
 
 
 async def test_a_refused_order_is_told_the_limit_in_figures():

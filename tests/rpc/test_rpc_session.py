@@ -8,8 +8,10 @@ from execsvc_api.v1 import order_pb2 as order
 from execsvc_api.v1 import order_service_pb2 as orders
 from google.protobuf.duration_pb2 import Duration
 
+from execsvc.app import sessions
 from execsvc.domain.caller import Permission, alike
 from execsvc.domain.order import Status
+from execsvc.rpc import quotas
 from execsvc.rpc.callers import LocalCaller
 from tests.rpc.stage import placement, taken_apart
 from tests.rpc.stage import stage as open_stage
@@ -316,3 +318,43 @@ async def test_each_request_needs_its_own_right():
         told = await talk.answer_to(await talk.say(cancel=ref("a")))
         placed = await talk.answer_to(await talk.place("a"))
         assert ("PERMISSION_MISSING", OPEN) == (told.error.reason, placed.place.order.status)
+
+
+# ---- which orders are the session's ----------------------------------------------------------------------------------
+
+
+async def test_a_repeat_that_is_refused_takes_no_order_out_of_the_session(stage, monkeypatch):
+    """An open order whose id comes in again, and is refused at the gate, still goes with the session."""
+    async with Talk(stage, cancel_on_disconnect=True) as talk:
+        await talk.answer_to(await talk.place("a"))
+        monkeypatch.setattr(quotas, "MAX_CALLS", 0)
+        again = await talk.answer_to(await talk.place("a"))
+        assert ("CALLER_QUOTA", "false") == (again.error.reason, again.error.metadata["id_used"])
+    await stage.clock.sleep(3.0)
+    assert Status.CANCELLED is await status_of(stage, "a")
+
+
+async def test_an_order_that_was_over_before_is_none_of_the_sessions(stage):
+    """Nor is one that was not placed: what a session holds are orders that may be open."""
+    await stage.place("over")
+    await stage.orders.CancelOrder(ref("over"), timeout=5)
+    async with Talk(stage) as talk:
+        replayed = await talk.answer_to(await talk.place("over"))
+        await talk.answer_to(await talk.place("wrong", spec=order.OrderSpec(symbol="BTC/USD")))
+        await talk.answer_to(await talk.place("stands"))
+        (line,) = stage.house.sessions._lines["local"].values()
+        assert (True, {"stands"}) == (replayed.place.replayed, {key.client_order_id for key in line.keys})
+
+
+async def test_one_session_too_many_is_told_so(stage, monkeypatch):
+    """TOO_MANY_STREAMS, without a wait: another has to be closed first."""
+    monkeypatch.setattr(sessions, "LINES_OF_ONE", 1)
+    async with Talk(stage):
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await Talk(stage).__aenter__()
+    refusal = taken_apart(refused.value)
+    assert (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS", None) == (
+        refusal.code,
+        refusal.reason,
+        refusal.retry_s,
+    )

@@ -101,7 +101,7 @@ def test_a_name_of_a_later_build_says_so():
         ("EXECSVC_DEADLINE_FLOOR", "1e1"),
         ("EXECSVC_VISIBILITY_BOUND", "0"),
         ("EXECSVC_RETENTION_DAYS", "0"),
-        ("EXECSVC_ID_RETENTION_DAYS", "30"),
+        ("EXECSVC_RETENTION_DAYS", "500"),
         ("EXECSVC_ALLOW_SHARED_KEY", "perhaps"),
     ],
 )

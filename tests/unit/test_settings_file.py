@@ -68,14 +68,48 @@ def test_every_problem_is_told_at_once():
             "execsvc.toml:2: risk.max_notional: no such key; did you mean max_open_notional?",
         ),
         ('tier = "gold"', "execsvc.toml:1: tier = gold: must be one of starter, intermediate, pro, unlimited"),
-        ("seed = true", "execsvc.toml:1: seed: a whole number"),
+        ("seed = true", "execsvc.toml:1: seed: a whole number, of at most 18 digits"),
         ("demo = 1", "execsvc.toml:1: demo: true or false"),
         (
             '[accounts.main]\ndead_mans_switch = "60"',
-            "execsvc.toml:2: accounts.main.dead_mans_switch: expected `int | null`, got `str`",
+            'execsvc.toml:2: accounts.main.dead_mans_switch: a whole number, not "60"',
         ),
         ("[callers.a]\nweight = 2", "execsvc.toml:1: callers.a: permissions is missing"),
-        ("[callers.a]\npermissions = [1]", "execsvc.toml:2: callers.a.permissions[0]: expected `str`, got `int`"),
+        ("[callers.a]\npermissions = [1]", "execsvc.toml:2: callers.a.permissions[0]: text, in quotes, not 1"),
+        ('[callers.a]\npermissions = "x"', 'execsvc.toml:2: callers.a.permissions: a list, written in [ ], not "x"'),
+        ("[risk]\nmax_open_orders = 2.5", "execsvc.toml:2: risk.max_open_orders: a whole number, not 2.5"),
+        ('[risk]\nmax_order_notional = "a"', 'execsvc.toml:2: risk.max_order_notional: a number, not "a"'),
+        ("[risk]\nmax_order_notional = true", "execsvc.toml:2: risk.max_order_notional: a number, not true"),
+        ("[risk]\nshadow = { a = 1 }", "execsvc.toml:2: risk.shadow: a list, written in [ ], not a table"),
+        (
+            "[risk]\nduplicates = 2026-01-01",
+            "execsvc.toml:2: risk.duplicates: one of warn, refuse, off, not a date or time",
+        ),
+        (
+            "seed = 1\n[tls]\ncert_file = 'a'",
+            "execsvc.toml:3: tls.cert_file: TLS needs a certificate and its key; tls.key_file not set",
+        ),
+        ("dead_mans_switch = 5", "execsvc.toml:1: dead_mans_switch = 5: 0 or 15 to 3600 seconds"),
+        (
+            "seed = 1\nretention_days = 500",
+            "execsvc.toml:2: retention_days = 500: must not be above id_retention_days, which is 400",
+        ),
+        (
+            "caller_weights = { a = 101 }",
+            "execsvc.toml:1: caller_weights: 'a=101' is not name=figure with a figure from 1 to 100, each name once",
+        ),
+        (
+            "kraken_ws_url = 'ws://127.0.0.1:1'\nkraken_rest_url = 'http://127.0.0.1:1'",
+            "execsvc.toml:2: kraken_rest_url: give all three venue addresses or none; kraken_ws_auth_url not set",
+        ),
+        (
+            "[accounts.main]\n[accounts.MAIN]",
+            "execsvc.toml:2: accounts.MAIN: only capitals tell it from main; choose another name",
+        ),
+        (
+            "[callers.a]\npermissions = []\n[callers.A]\npermissions = []",
+            "execsvc.toml:3: callers.A: only capitals tell it from a; choose another name",
+        ),
     ],
 )
 def test_a_mistake_is_told_with_line_path_and_remedy(text, said):
@@ -83,10 +117,37 @@ def test_a_mistake_is_told_with_line_path_and_remedy(text, said):
     assert said == only(wrong(text))
 
 
-def test_what_is_not_toml_is_said_with_its_place():
-    """The parser's own line and column."""
-    assert "execsvc.toml: not TOML: " in only(wrong("a = = 1"))
-    assert "line 1" in only(wrong("a = = 1"))
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed = 1\na = = 1", "execsvc.toml:2: not TOML: Invalid value, in column 5"),
+        ("seed = 1\nfoo", "execsvc.toml:2: not TOML: Expected '=' after a key"),
+        ("seed = 1" + "0" * 5000, "execsvc.toml: not TOML: a whole number has at most 18 digits"),
+        ("a = " + "[" * 100_000, "execsvc.toml: not TOML: lists within lists"),
+    ],
+)
+def test_what_is_not_toml_is_said_with_its_place(text, said):
+    """In front, as of every problem, as far as the parser tells it."""
+    assert only(wrong(text)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    "figure", ["0.1e400", "1e999999999", "1e99999999999999999999", "1e18", "1e-19", "9" * 30, "0x" + "f" * 5000]
+)
+@pytest.mark.parametrize(
+    "place", ["seed", "deadline_floor", "max_order_notional", "risk.max_order_notional", "risk.max_open_orders"]
+)
+def test_no_number_has_more_digits_than_the_contract(place, figure):
+    """It is a problem in a line, not a process that runs out of memory."""
+    problem = only(wrong(f"{place} = {figure}"))
+    assert (f"execsvc.toml:1: {place}", True) == (problem[: len(place) + 16], len(problem) < 200)
+
+
+@pytest.mark.parametrize("text", ['"0.1e400"', '"1e18"', "1e400", "0.0000000000000000001"])
+def test_a_callers_largest_order_is_held_to_the_same_digits(text):
+    """Whether it is written as a number or as text."""
+    told = only(wrong(f"[callers.a]\npermissions = []\nmax_order_notional = {text}"))
+    assert "execsvc.toml:3: callers.a.max_order_notional: at most 18 digits before the point and 18 behind it" == told
 
 
 @pytest.mark.parametrize("key", ["api_secret", "api_key", "secret", "private_key", "password", "token", "API-Secret"])
@@ -247,7 +308,8 @@ def test_systemds_credentials_stand_for_files():
 def test_two_accounts_cannot_share_a_key():
     """Each would undo the other's count of calls."""
     text = TWO.replace("/keys/hedge.key", "main.key")
-    assert "is that of main" in only(wrong(text, VENUE))
+    told = "execsvc.toml:6: accounts.hedge.key_file: is that of main; each account has a key of its own"
+    assert told == only(wrong(text, VENUE))
 
 
 @pytest.mark.parametrize("name", ['"a b"', '"*"', '""', '"' + "x" * 65 + '"'])

@@ -58,13 +58,17 @@ class Capacity:
 
 @dataclass(frozen=True)
 class CallerLimit:
-    """One of the caller's own limits, in the unit that its name says; `used` is None where nothing accumulates."""
+    """One of the limits that hold for the caller, in the unit that its name says; `used` is None where nothing accumulates.
+
+    `caller`: whose orders it is for; empty: those of every caller, together where something accumulates.
+    """
 
     name: str
     symbol: str
     used: Decimal | None
     limit: Decimal
     shadow: bool
+    caller: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,7 +167,7 @@ def read_limits(wire: account_service_pb2.GetLimitsResponse) -> Limits:
         counters=tuple(map(_read_counter, wire.counters)),
         answers=tuple(map(_read_capacity, wire.answers)),
         caller_limits=tuple(
-            CallerLimit(each.name, each.symbol, known(each.used), Decimal(each.limit), each.shadow)
+            CallerLimit(each.name, each.symbol, known(each.used), Decimal(each.limit), each.shadow, each.caller)
             for each in wire.caller_limits
         ),
         wire=wire,

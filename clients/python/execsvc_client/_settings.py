@@ -2,7 +2,7 @@
 
     EXECSVC_TARGET                host:port, or unix:path; 127.0.0.1:50051 when absent
     EXECSVC_TOKEN                 the caller's token, or
-    EXECSVC_TOKEN_FILE            a file that holds it
+    EXECSVC_TOKEN_FILE            a file that holds it, its owner's alone (0400 or 0600)
     EXECSVC_TLS_CA_FILE           TLS, and these authorities only; `public`: those that gRPC knows
     EXECSVC_TLS_CLIENT_CERT_FILE  TLS, and this client's certificate
     EXECSVC_TLS_CLIENT_KEY_FILE   its key
@@ -17,6 +17,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from execsvc_client._tls import Tls
+from execsvc_client._token_file import read_token
 
 __version__ = "0.1.0"
 DEFAULT_TARGET = "127.0.0.1:50051"
@@ -77,16 +78,15 @@ class Found:
 def from_environment(environ: Mapping[str, str], target: str = "") -> Found:
     """Where the gateway is (`target`, where it is given) and how to come before it.
 
-    Raises ValueError for variables that contradict each other, OSError when the token file cannot be read.
+    Raises ValueError for variables that contradict each other and for a token file that others may read, OSError when it
+    cannot be read.
     """
     target = target or environ.get("EXECSVC_TARGET", "") or DEFAULT_TARGET
     token, file = environ.get("EXECSVC_TOKEN", ""), environ.get("EXECSVC_TOKEN_FILE", "")
     if token and file:
         raise ValueError("EXECSVC_TOKEN and EXECSVC_TOKEN_FILE are both set: keep one")
     if file:
-        token = Path(file).read_text("utf-8").strip()
-        if not token:
-            raise ValueError(f"EXECSVC_TOKEN_FILE: {file} is empty")
+        token = read_token(Path(file))
     return Found(target, token, None if _is_socket(target) else Tls.from_env(environ))
 
 

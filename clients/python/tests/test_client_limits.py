@@ -63,7 +63,7 @@ async def test_limits_come_out_typed_and_exact(gateway):
     first.wait.FromMilliseconds(430)
     first.ready_time.FromDatetime(THEN)
     answer.answers.add().query.call_class = limits_pb2.CALL_CLASS_READ
-    answer.caller_limits.add(name="max_order_notional", limit="1000.50")
+    answer.caller_limits.add(name="max_order_notional", limit="1000.50", caller="signal")
     gateway.script("AccountService/GetLimits", answer)
     question = CapacityQuery(CallClass.CANCEL, "BTC/USD", 3, 7.5)
     async with Client(gateway.target, account="main") as client:
@@ -82,7 +82,7 @@ async def test_limits_come_out_typed_and_exact(gateway):
         Capacity(question, 8, 0.43, THEN),
         Capacity(CapacityQuery(CallClass.READ, count=0), 0, None, None),
     ) == found.answers
-    assert (CallerLimit("max_order_notional", "", None, Decimal("1000.50"), False),) == found.caller_limits
+    assert (CallerLimit("max_order_notional", "", None, Decimal("1000.50"), False, "signal"),) == found.caller_limits
     assert "pro" == raw.to_json(found)["tier"]
 
 

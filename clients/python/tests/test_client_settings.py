@@ -1,5 +1,7 @@
 """Where the gateway is and who calls: environment, files, and what a token must not do."""
 
+import os
+
 import pytest
 from execsvc_client import Client, SyncClient
 from execsvc_client._settings import Found, Settings, from_environment
@@ -22,10 +24,41 @@ def test_from_env_reads_the_token_file(tmp_path):
     """EXECSVC_TOKEN_FILE is read and its line end cut off; an empty one is refused."""
     file = tmp_path / "token"
     file.write_text("from-file\n")
+    file.chmod(0o600)
     assert from_environment({"EXECSVC_TOKEN_FILE": str(file)}) == Found("127.0.0.1:50051", "from-file")
     file.write_text("\n")
-    with pytest.raises(ValueError, match="is empty"):
+    with pytest.raises(ValueError, match="token: empty"):
         from_environment({"EXECSVC_TOKEN_FILE": str(file)})
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660, 0o700])
+def test_a_token_file_that_others_may_read_is_refused_in_the_gateways_words(tmp_path, mode):
+    """What others can read is their token too; not a letter of it is told."""
+    file = tmp_path / "token"
+    file.write_text("from-file\n")
+    file.chmod(mode)
+    with pytest.raises(ValueError, match="mode 0") as refused:
+        from_environment({"EXECSVC_TOKEN_FILE": str(file)})
+    words = "lets others in; wanted 0400 or 0600 (0440 when root owns it)"
+    assert f"EXECSVC_TOKEN_FILE: {file}: mode {mode:04o} {words}" == str(refused.value)
+
+
+@pytest.mark.parametrize(("raw", "said"), [(b"\xff", "not UTF-8 text"), (b"x" * 65_537, "longer than 65536 bytes")])
+def test_a_token_file_that_holds_something_else_is_refused(tmp_path, raw, said):
+    """And what it holds is in no error."""
+    file = tmp_path / "token"
+    file.write_bytes(raw)
+    file.chmod(0o600)
+    with pytest.raises(ValueError, match="EXECSVC_TOKEN_FILE") as refused:
+        from_environment({"EXECSVC_TOKEN_FILE": str(file)})
+    assert (f"EXECSVC_TOKEN_FILE: {file}: {said}", None) == (str(refused.value), refused.value.__context__)
+
+
+def test_what_is_no_file_is_refused_without_waiting(tmp_path):
+    """A pipe that nobody writes to would hold the program for ever."""
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(ValueError, match="not a regular file"):
+        from_environment({"EXECSVC_TOKEN_FILE": str(tmp_path / "pipe")})
 
 
 def test_two_tokens_are_one_too_many():

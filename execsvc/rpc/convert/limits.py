@@ -83,7 +83,12 @@ def answer(asked: CapacityQuestion, told: CapacityAnswer, as_of_ns: int) -> wire
 def caller_limit(value: CallerLimit) -> wire.CallerLimit:
     """One limit, and what is used of it."""
     return wire.CallerLimit(
-        name=value.name, symbol=value.symbol, used=value.used, limit=value.limit, shadow=value.shadow
+        name=value.name,
+        symbol=value.symbol,
+        used=value.used,
+        limit=value.limit,
+        shadow=value.shadow,
+        caller=value.caller,
     )
 
 

@@ -6,6 +6,7 @@ of the other, named in `without`. A simulation that misses one of these proves n
 
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from execsvc.app import resolver as resolver_room
 from execsvc.app.owner import Owner
@@ -174,13 +175,14 @@ def clock_nonces():
 def sent_in_the_call():
     """The send belongs to the RPC and is cancelled with it; nobody looks for what was left behind."""
 
-    async def begin(self, key, spec, timing, instrument, room):
+    async def begin(self, key, spec, timing, instrument, room, *, who):
         entry_by = timing.arrived + timing.entry_delay_s
         written = self._clock.monotonic()
         begun = await self._begin(key, spec, timing, entry_by)
         if isinstance(begun, Fresh):
             self._flying.add(key)
-            await self._send(begun.order, instrument, entry_by, room, written)
+            forbidden = partial(self._forbidden, [begun.order], written, who)
+            await self._send(begun.order, instrument, entry_by, room, forbidden)
         return begun
 
     return [(Sender, "begin", begin), (Resolver, "_adopt_overdue", _nothing_asked)]

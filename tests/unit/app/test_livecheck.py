@@ -177,6 +177,8 @@ def test_what_could_not_be_looked_at_is_no_pass():
         ("execsvc.toml:9: tls.cert_file: not there", 10),
         ("EXECSVC_TIER=gold: must be one of", 5),
         ("execsvc.toml:2: accounts.main.dead_mans_switch: 15 to 3600", 11),
+        ("execsvc.toml:7: callers.bot.symbols: write a pair", 11),
+        ("my file.toml:3: tier = gold: must be one of", 5),
         ("EXECSVC_LISTN: no such setting", 1),
     ],
 )
@@ -184,6 +186,14 @@ def test_a_problem_of_the_settings_is_told_at_the_line_it_is_about(problem, numb
     """Whether it was said in the environment or in the file."""
     report = judge(Facts(now_ns=NOW, mode="live", problems=(problem,)))
     assert [number] == [line.number for line in report.lines if any(problem == each.what for each in line.findings)]
+
+
+def test_of_the_token_that_the_verbs_come_with_it_is_said_what_comes_before_revoking_it():
+    """Whoever revokes it first has verbs that are refused."""
+    remedies = [
+        judge(with_token(caller=caller, expires_ns=None)).lines[10].findings[0].remedy for caller in ("admin", "bot")
+    ]
+    assert [True, False] == ["EXECSVC_TOKEN_FILE=FILE" in remedy for remedy in remedies]
 
 
 def test_no_finding_tells_a_nonce_window_as_harmless_when_the_key_was_not_seen():

@@ -10,6 +10,7 @@ from execsvc.app.masscancels import Swept
 from execsvc.domain.errors import Busy, Declined, Fault, Reason, error_of
 from execsvc.domain.ids import OrderRef
 from execsvc.domain.order import Status
+from execsvc.store.batch import QUEUE_MOST
 from tests.support.simloop import run_sim
 from tests.support.venue import BTC_USD, Fate
 from tests.support.world import ME, OTHER, limit, world
@@ -222,3 +223,51 @@ def test_an_order_in_doubt_keeps_its_wish():
         assert (4, Status.CANCELLED) == (swept.requested, (await statuses(here))["late"])
 
     in_world(scenario)
+
+
+# ---- very many -------------------------------------------------------------------------------------------------------
+
+
+async def very_many(here, count):
+    """So many orders of ME, open here and at the exchange, as a desk that has placed all day has them."""
+    for first in range(0, count, 200):
+        names = [f"v-{index}" for index in range(first, first + 200)]
+        await asyncio.gather(*(here.place(name, timeout_s=60.0, entry_s=60.0) for name in names))
+    await here.clock.sleep(5.0)
+
+
+async def placing_all_the_while(here, ends):
+    """OTHER places one wave of orders after another until `ends` is done; how many, and how some were refused."""
+    refused, number = [], 0
+
+    async def one(name):
+        try:
+            await here.place(name, who=OTHER)
+        except Busy as refusal:
+            refused.append(refusal.reason)
+
+    while not ends.done():
+        await asyncio.gather(*(one(f"t-{number + index}") for index in range(20)))
+        number += 20
+    return number, refused
+
+
+@pytest.mark.parametrize(("whose", "count", "queue"), [(Whose.OWN, 5_000, QUEUE_MOST), (Whose.ACCOUNT, 600, 400)])
+def test_a_cancel_of_thousands_of_orders_keeps_nobody_else_out(whose, count, queue):
+    """All of them are remembered and cancelled, and another caller's orders go meanwhile: the store's queue is never full."""
+
+    async def scenario(here):
+        here.store._writes_most = queue
+        await very_many(here, count)
+        clearing = asyncio.ensure_future(here.house.clearing.clear(ME, whose, "", by(here) + 60.0))
+        await here.clock.sleep(0)
+        placed, refused = await placing_all_the_while(here, clearing)
+        swept = await clearing
+        gone = [order for order in await here.store.in_status("main", frozenset(Status)) if order.key.caller == "local"]
+        assert (True, []) == (placed > 0, refused)
+        assert (count, count) == (len(gone), sum(order.cancel_requested for order in gone))
+        assert count <= swept.requested == swept.cancelled
+        mine = {order.venue_client_id for order in gone}
+        assert {Status.CANCELLED} == {here.venue.orders[each][0].status for each in mine}
+
+    in_world(scenario, mine=0, others=0)

@@ -11,6 +11,7 @@ from execsvc.domain.riskrules import RiskRule
 from execsvc.settings.names import NAMES
 from execsvc.settings.schema import DRAFT, schema
 from tests.support.certs import Authority
+from tests.support.configs import VENUE
 from tests.support.tokens import baked, token_file
 
 EXAMPLE = Path("docs/examples/execsvc.toml")
@@ -122,6 +123,29 @@ def test_what_is_in_force_is_shown_with_its_place(execsvc, place, monkeypatch):
     assert (str(place.parent / "keys" / "hedge.key"), "execsvc.toml:24") == (key["value"], key["origin"])
     assert "account hedge, symbol BTC/USD: max_order_quantity 0.5" == told["risk.rules[1]"]["value"]
     assert "execsvc.toml:53" == told["risk"]["origin"]
+
+
+def test_where_the_key_is_read_from_is_shown_in_words(execsvc, place, monkeypatch):
+    """Its file with the place that names it; that it is not used on paper; the environment, never what stands in it."""
+
+    def key_file(text):
+        place.write_text(text)
+        rows = json.loads(execsvc("config", "show", str(place), "--output", "json").out)
+        return next((row["value"], row["origin"]) for row in rows if row["name"] == "accounts.main.key_file")
+
+    named = '[accounts.main]\nkey_file = "/k"\nsecret_file = "/s"\n'
+    paper = [key_file(named), key_file("seed = 1")]
+    for name, value in VENUE.items():
+        monkeypatch.setenv(name, value)
+    venue = [key_file(named)]
+    monkeypatch.setenv("KRAKEN_API_KEY", "not-to-be-seen")
+    monkeypatch.setenv("KRAKEN_API_SECRET_FILE", "/other")
+    assert [
+        ("not used: the built-in exchange needs no key", f"{place.name}:2"),
+        ("none", "default"),
+        ("/k", f"{place.name}:2"),
+        ("KRAKEN_API_KEY itself", "environment"),
+    ] == [*paper, *venue, key_file("seed = 1")]
 
 
 def test_what_outranks_an_accounts_own_figure_is_where_it_is_from(execsvc, place, monkeypatch):

@@ -1,11 +1,14 @@
 """`execsvc halt` and `execsvc resume`: what is asked for, what is said of it, and when somebody is asked first."""
 
 import io
+import signal
 
 import grpc
 import pytest
 from execsvc_api.v1 import admin_service_pb2 as admin
 from execsvc_api.v1 import limits_pb2 as limits
+from execsvc_api.v1 import market_data_pb2 as messages
+from execsvc_api.v1 import market_data_service_pb2 as market
 
 EVERYTHING = limits.TradingScope(everything=True)
 WHY = ("--comment", "news")
@@ -16,6 +19,18 @@ def entry(mode, scope=EVERYTHING):
 
 
 HALTED = admin.SetTradingModeResponse(current=entry("HALTED"), cancel_requested_count=3)
+INSTRUMENTS = market.ListInstrumentsResponse(
+    instruments=[
+        messages.Instrument(
+            symbol="BTC/USD",
+            status=1,
+            price_increment="0.1",
+            quantity_increment="0.00000001",
+            min_quantity="0.00005",
+            min_cost="0.5",
+        )
+    ]
+)
 LIFTED = admin.SetTradingModeResponse(previous=entry("HALTED"), current=entry("NORMAL"))
 
 
@@ -162,11 +177,17 @@ def test_a_resume_that_went_through_is_no_failure_where_the_rest_cannot_be_asked
     [
         (("--everything",), EVERYTHING),
         (("--account", "main", "--symbol", "btc/usd"), limits.TradingScope(account="main", symbol="BTC/USD")),
+        (("--symbol", "btcusd"), limits.TradingScope(account="main", symbol="BTC/USD")),
+        (("--symbol", "XBT/USD"), limits.TradingScope(account="main", symbol="BTC/USD")),
         (("--caller", "bot"), limits.TradingScope(account="main", caller="bot")),
     ],
 )
 def test_a_halt_that_lets_more_through_is_asked_for(execsvc, gateway, monkeypatch, typed, scope):
-    """A looser mode for a scope that is stricter is a resume by another name: a typed word, or --yes."""
+    """A looser mode for a scope that is stricter is a resume by another name: a typed word, or --yes.
+
+    However its pair is spelt: the gateway says which one is meant.
+    """
+    gateway.script("ListInstruments", INSTRUMENTS)
     gateway.script("GetServerInfo", admin.GetServerInfoResponse(caller="local", trading_modes=[entry("HALTED", scope)]))
     gateway.script("SetTradingMode", HALTED)
     words = ("halt", *typed, "--mode", "cancel-only", *WHY)
@@ -194,6 +215,37 @@ def test_a_halt_that_is_not_looser_asks_nothing(execsvc, gateway, monkeypatch, m
     assert (0, 1) == (execsvc("halt", *typed, *WHY).code, len(gateway.requests["SetTradingMode"]))
 
 
+def test_ctrl_c_at_the_question_ends_the_verb_at_once(execsvc, gateway, monkeypatch):
+    """It does not wait for a line first; nothing is changed, and the signal means what it meant before."""
+    gateway.script("SetTradingMode", LIFTED)
+    keyboard = Terminal("resume\n")
+    keyboard.ctrl_c = True
+    monkeypatch.setattr("sys.stdin", keyboard)
+    before = signal.getsignal(signal.SIGINT)
+    said = execsvc("resume", "--everything", *WHY)
+    assert (130, [], "resume\n") == (said.code, gateway.requests["SetTradingMode"], keyboard.read())
+    assert before is signal.getsignal(signal.SIGINT)
+
+
+def test_a_pair_that_cannot_be_asked_about_holds_up_no_halt(execsvc, gateway, fail):
+    """A token of the bundle `risk` may be without `market`: what it typed is taken as it is."""
+    gateway.script("ListInstruments", fail(grpc.StatusCode.PERMISSION_DENIED, "PERMISSION_MISSING", "no"))
+    gateway.script("SetTradingMode", HALTED)
+    assert 0 == execsvc("halt", "--symbol", "eth/usd", "--mode", "reduce-only", *WHY).code
+    assert 1 == len(gateway.requests["SetTradingMode"])
+
+
+def test_what_still_holds_a_pair_is_told_however_it_was_spelt(execsvc, gateway):
+    """The answer has the gateway's spelling, and what is in force is compared with that."""
+    pair = limits.TradingScope(account="main", symbol="BTC/USD")
+    info = admin.GetServerInfoResponse(caller="local", trading_modes=[entry("HALTED", pair)])
+    gateway.script("GetServerInfo", info)
+    lifted = entry("NORMAL", limits.TradingScope(caller="bot", symbol="BTC/USD"))
+    gateway.script("SetTradingMode", admin.SetTradingModeResponse(current=lifted))
+    said = execsvc("resume", "--caller", "bot", "--symbol", "btcusd", *WHY, "--yes", "-o", "table")
+    assert "still   HALTED for account main, symbol BTC/USD, set by risk: news" == said.out.splitlines()[-1]
+
+
 def test_resume_lifts_exactly_that_scope(execsvc, gateway):
     """NORMAL for the same scope; what was before is told."""
     gateway.script("SetTradingMode", LIFTED)
@@ -205,6 +257,14 @@ def test_resume_lifts_exactly_that_scope(execsvc, gateway):
 
 class Terminal(io.StringIO):
     """A person at the keyboard."""
+
+    ctrl_c = False
+
+    def readline(self):
+        """What was typed; with ctrl_c that key first."""
+        if self.ctrl_c:
+            signal.raise_signal(signal.SIGINT)
+        return super().readline()
 
     def isatty(self):
         return True

@@ -60,20 +60,38 @@ def test_limits_shows_what_may_go_now(execsvc, gateway):
     said = execsvc("limits", "btc-usd")
     assert said.code == 0
     assert said.out.splitlines() == [
-        "tier                intermediate",
-        "max_order_notional  1000",
+        "tier  intermediate",
+        "limit               used    of  for the orders of",
+        "max_order_notional        1000  every caller, every pair",
         "counter    level  max  decay/s  headroom  open  of  room",
         "key main    0.00   20      0.5     12.00            12 reads now, or one every 2.00 s",
         "BTC/USD   117.01  125     2.34      8.49     3  80  8 orders now, or one every 0.43 s",
     ]
 
 
-def test_limits_shows_what_is_used_of_a_limit_and_of_which_pair_it_is(execsvc, gateway):
-    """What is used stands before the limit, and what refuses nothing says so."""
+def test_limits_shows_what_is_used_of_a_limit_and_whose_it_is(execsvc, gateway):
+    """One name may stand there twice: for whom tells them apart, and what refuses nothing says so."""
     answer = told()
+    answer.caller_limits.add(name="max_order_notional", limit="400", caller="signal")
     answer.caller_limits.add(name="max_open_orders", symbol="BTC/USD", used="2", limit="5", shadow=True)
     gateway.script("GetLimits", answer)
-    assert "max_open_orders BTC/USD  2 of 5 (only observed)" in execsvc("limits").out.splitlines()
+    assert [
+        "limit               used    of  for the orders of",
+        "max_order_notional        1000  every caller, every pair",
+        "max_order_notional         400  caller signal, every pair",
+        "max_open_orders        2     5  every caller, BTC/USD      only observed",
+    ] == execsvc("limits").out.splitlines()[1:5]
+
+
+def test_limits_of_a_caller_that_is_held_to_none_shows_none(execsvc, gateway):
+    """No heads stand there over nothing."""
+    gateway.script("GetLimits", told(limit=""))
+    assert ["tier  intermediate", "counter"] == [line[:18] for line in _begun(execsvc("limits").out)]
+
+
+def _begun(out):
+    first, second, *_ = out.splitlines()
+    return first, second.split("  ")[0]
 
 
 def test_limits_asks_about_the_pairs_that_were_named(execsvc, gateway):

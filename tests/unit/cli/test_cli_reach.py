@@ -60,6 +60,7 @@ def test_a_token_file_goes_with_every_call(gateway, execsvc, tmp_path):
     """--token-file is read, and its token goes out as the caller's."""
     file = tmp_path / "mine.token"
     file.write_text("xs_1_a\n")
+    file.chmod(0o600)
     assert 0 == execsvc("call", "GetServerInfo", "--token-file", str(file)).code
     assert "Bearer xs_1_a" == gateway.metadata["authorization"]
 

@@ -155,6 +155,10 @@ def test_rights_are_narrowed_by_what_is_said(bake, path):
         (["bot", "--like", "trader", "--sides", "both"], "one of buy, sell"),
         (["bot", "--like", "trader", "--types", "iceberg"], "one of market"),
         (["bot", "--like", "trader", "--max-notional", "1e6"], "not a decimal"),
+        (["bot", "--like", "trader", "--max-notional", "0.1e400"], "not a decimal"),
+        (["bot", "--like", "trader", "--max-notional", "9" * 19], "not a decimal"),
+        (["bot", "--like", "trader", "--max-notional", "0.0"], "would refuse every order"),
+        (["OLD", "--like", "viewer"], "only capitals tell it from the caller old"),
         (["bot", "--like", "trader", "--default-account", "hedge"], "default account 'hedge'"),
         (["bot", "--like", "trader", "--note", "a\nb"], "--note"),
         (["bot", "--like", "trader", "--note", "x" * 201], "--note"),
@@ -270,6 +274,14 @@ def test_with_several_accounts_which_ones_must_be_said(bake, path):
 
 
 # ---- list ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("config")
+def test_a_caller_that_only_capitals_tell_from_a_configured_one_is_refused(bake, path):
+    """Its token would have none of the bounds that the other one is held to."""
+    said = bake("Bot", "--like", "trader", "--account", "main")
+    assert (2, (OLD,)) == (said.code, read(path))
+    assert "only capitals tell it from the caller bot" in said.err
 
 
 def test_the_list_tells_whose_what_and_until_when(execsvc, path):

@@ -196,6 +196,15 @@ def test_order_list_in_three_forms(execsvc, gateway, order):
     )
 
 
+def test_order_list_names_the_reason_of_an_end(execsvc, gateway, order):
+    """Beside the status; the words for it are those of `order get`."""
+    halted, own = order("c-2", "CANCELLED"), order("c-1", "CANCELLED")
+    halted.cancel_requested, halted.end_error.reason = True, "TRADING_HALTED"
+    gateway.script("ListOrders", order_service_pb2.ListOrdersResponse(orders=[halted, own]))
+    _, first, second = execsvc("order", "list").out.splitlines()
+    assert (True, True) == ("  CANCELLED (TRADING_HALTED)  " in first, "  CANCELLED   " in second)
+
+
 def test_order_cancel_says_that_it_is_pursued(execsvc, gateway, order):
     """A cancel that is recorded and not yet done shows as cancelling."""
     gateway.script("CancelOrder", order_service_pb2.CancelOrderResponse(order=order("c-1", cancel_requested=True)))

@@ -36,6 +36,7 @@ KEY = OrderKey("main", "local", "c-1")
 SPEC = OrderSpec("BTC/USD", Side.BUY, Decimal("1.00"), OrderType.LIMIT, Decimal("100.0"))
 INTENT = Intent(KEY, SPEC, 10**18, "key", "", lambda attempt: f"wire-{attempt}")
 FAULT = Fault(Reason.INSUFFICIENT_FUNDS, "no funds")
+HALT = Fault(Reason.TRADING_HALTED, "trading was HALTED for everything by ops: news")
 STATUSES = st.sampled_from([Status.PENDING, Status.OPEN, Status.FILLED, Status.CANCELLED, Status.EXPIRED])
 REPORTS = st.builds(
     lambda status, filled: VenueOrder("OTX", "wire-0", status, Decimal(filled), Decimal(filled) * 100),
@@ -49,6 +50,7 @@ EVENTS = st.one_of(
     st.just(ProvedAbsent(FAULT)),
     st.just(NeverSent(FAULT)),
     st.just(CancelWished()),
+    st.just(CancelWished(HALT)),
     st.builds(Seen, REPORTS),
 )
 
@@ -247,6 +249,38 @@ def test_a_wish_to_cancel_stands_until_the_order_is_terminal():
     assert order(Status.IN_DOUBT).apply(CancelWished(), 2).cancel_requested
     done = order(Status.FILLED)
     assert done.apply(CancelWished(), 2) is done
+
+
+@pytest.mark.parametrize(
+    ("status", "filled", "reason", "told"),
+    [
+        (Status.CANCELLED, "0", "User requested", HALT),
+        (Status.CANCELLED, "0.4", "", HALT),
+        (Status.CANCELLED, "0", "Post only order", Reason.POST_ONLY_WOULD_TAKE),
+        (Status.EXPIRED, "0", "", None),
+        (Status.FILLED, "1.00", "", None),
+    ],
+    ids=["taken", "in part filled", "by Kraken", "expired", "filled before"],
+)
+def test_why_an_order_was_cancelled_is_told_of_an_end_that_came_of_it(status, filled, reason, told):
+    """Kraken's own words count before it, and whatever ended otherwise ended for another reason."""
+    wished = order(Status.OPEN).apply(CancelWished(HALT), 2)
+    ended = wished.apply(Seen(VenueOrder("OTX", "wire-0", status, Decimal(filled), reason=reason)), 3)
+    fault = ended.end_fault
+    assert (None, told) == (wished.end_fault, fault.reason if isinstance(told, Reason) and fault is not None else fault)
+
+
+def test_whoever_wished_it_first_is_why_an_order_goes():
+    """A second wish, of whomever, changes nothing."""
+    own, halted = order().apply(CancelWished(), 2), order().apply(CancelWished(HALT), 2)
+    assert (own, halted) == (own.apply(CancelWished(HALT), 3), halted.apply(CancelWished(), 3))
+    assert (None, HALT) == (own.cancel_why, halted.cancel_why)
+
+
+def test_an_order_that_is_placed_anew_is_not_to_go_any_more():
+    """Neither the wish of its last attempt nor its reason is left."""
+    again = order().apply(CancelWished(HALT), 2).apply(NeverSent(FAULT), 3).resubmitted(INTENT, 4)
+    assert (False, None, None) == (again.cancel_requested, again.cancel_why, again.end_fault)
 
 
 def test_a_post_only_order_that_kraken_cancelled_says_why():

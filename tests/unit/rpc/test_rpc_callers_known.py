@@ -312,3 +312,79 @@ def test_a_door_beside_the_gate_asks_for_one_of_several_permissions():
     with pytest.raises(Declined) as caught:
         demand(callers, (ADMIN,), bearer(text), PEER)
     assert (Reason.PERMISSION_MISSING, "admin") == (caught.value.reason, caught.value.fault.metadata["permission"])
+
+
+# ---- who a caller is by now ------------------------------------------------------------------------------------------
+
+
+def test_one_whose_token_is_as_it_was_is_who_it_was():
+    """The same object: asking costs nothing, counts as no use of the token, and hashes nothing."""
+    token, text = baked("bot", "market", "trade:main")
+    here = Here(token)
+    who = here.who(text)
+    assert (True, [token.id]) == (who.now() is who, here.tokens.uses)
+
+
+def test_one_whose_token_was_revoked_is_nobody():
+    """It is told by the id; a refusal of this kind is no stranger at the door."""
+    token, text = baked("bot", "trade:main")
+    here = Here(token)
+    who = here.who(text)
+    here.tokens.put()
+    with pytest.raises(Declined) as caught:
+        who.now()
+    assert (Reason.TOKEN_INVALID, f"token {token.id} was revoked") == (caught.value.reason, caught.value.fault.message)
+    assert [] == here.warned
+
+
+def test_one_whose_token_is_over_is_nobody():
+    """To the nanosecond, without any change of the tokens."""
+    token, text = baked("bot", "trade:main", expires_ns=BORN_NS + 10**9)
+    here = Here(token)
+    who = here.who(text)
+    here.clock.now_s = 1.0
+    with pytest.raises(Declined) as caught:
+        who.now()
+    assert f"the time of token {token.id} is over; have a new one baked" == caught.value.fault.message
+
+
+def test_one_whose_token_became_anothers_is_nobody():
+    """A file changed by hand gives nobody another's name."""
+    token, text = baked("bot", "trade:main")
+    here = Here(token)
+    who = here.who(text)
+    here.tokens.put(replace(token, caller="cat"))
+    with pytest.raises(Declined) as caught:
+        who.now()
+    assert Reason.TOKEN_INVALID is caught.value.reason
+
+
+def test_one_whose_token_was_narrowed_has_what_is_left():
+    """On each account, and within what the settings allow at most."""
+    token, text = baked("bot", "market", "trade:main", "trade:hedge")
+    here = Here(token, known=[known("bot", "market", "trade:*", "cancel:*")])
+    who = here.who(text)
+    here.tokens.put(replace(token, rights=rights_of(["trade:main", "cancel:main", "kill:main"])))
+    now = who.now()
+    assert ({M, T}, {T, C}, ("main",)) == (rights_on(who, "main"), rights_on(now, "main"), now.accounts)
+
+
+def test_one_that_came_by_certificate_stays_who_it_is():
+    """Whatever becomes of tokens: settings do not change while the process lives."""
+    token, _ = baked("bot", "trade:main")
+    here = Here(token, known=[known("desk", "trade:main", certificates=("desk.internal",))])
+    who = here.who(names=("desk.internal",))
+    here.tokens.put()
+    assert ("desk", {T}) == (who.now().name, rights_on(who.now(), "main"))
+
+
+def test_one_that_came_by_both_needs_its_token_still():
+    """The certificate alone was not what it came with."""
+    token, text = baked("bot", "trade:main")
+    here = Here(token, known=[known("bot", "trade:main", certificates=("bot.internal",))])
+    who = here.who(text, ("bot.internal",))
+    assert who.now() is who
+    here.tokens.put()
+    with pytest.raises(Declined) as caught:
+        who.now()
+    assert f"token {token.id} was revoked" == caught.value.fault.message

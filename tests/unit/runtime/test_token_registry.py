@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+from dataclasses import replace
 
 import pytest
 
+from execsvc.domain.rights import rights_of
 from execsvc.runtime.tokenfile import TokenFileError, change
 from execsvc.runtime.tokenregistry import LOOK_AGAIN_S, LOOK_S, USED_EVERY_S, TokenRegistry, last_used
 from tests.support.simloop import SimClock, run_sim
-from tests.support.tokens import baked, token_file
+from tests.support.tokens import BORN_NS, baked, token_file
 
 BOT, BOT_TEXT = baked("bot", "market")
 NEW, _ = baked("new", "market")
@@ -45,6 +47,36 @@ def test_a_changed_file_is_in_force_by_the_next_look(path):
         return registry.find(BOT.id), registry.find(NEW.id), registry.revision - before, alarms
 
     assert (None, NEW, 1, []) == followed(path, script)
+
+
+def test_what_became_of_each_token_is_told_once_with_its_event(path):
+    """Baked, narrowed, widened, taken back; a note is no news, and an old one that leaves is not called revoked."""
+    kept, _ = baked("kept", "market", "trade:*", expires_ns=BORN_NS + 10**15)
+    over, _ = baked("over", "market", expires_ns=1)
+    less = replace(kept, rights=rights_of(["market", "trade:main"]))
+    change(path, lambda tokens: [*tokens, kept, over])
+    told = []
+
+    async def main():
+        def tell(event, token):
+            told.append((event, token.caller))
+
+        registry = TokenRegistry.of(path, clock=SimClock(), alarm=told.append, tell=tell)
+        shorter = replace(less, expires_ns=BORN_NS + 10**14)
+        for state in ([BOT, less], [BOT, replace(less, note="x")], [BOT, shorter], [BOT, kept, NEW], [kept, NEW]):
+            change(path, lambda _, state=state: state)
+            registry.look()
+            registry.look()
+
+    run_sim(main())
+    assert [
+        ("token.dropped", "over"),
+        ("token.narrowed", "kept"),
+        ("token.narrowed", "kept"),
+        ("token.changed", "kept"),
+        ("token.baked", "new"),
+        ("token.revoked", "bot"),
+    ] == told
 
 
 def test_a_caller_has_tokens_while_one_of_them_is_in_the_file(path):

@@ -41,7 +41,9 @@ events = st.one_of(
     st.builds(Acknowledged, venue_ids),
     st.builds(Seen, reports),
     st.builds(Corrected, reports),
-    st.sampled_from([Refused(FAULT), Doubted("late"), ProvedAbsent(FAULT), NeverSent(FAULT), CancelWished()]),
+    st.sampled_from(
+        [Refused(FAULT), Doubted("late"), ProvedAbsent(FAULT), NeverSent(FAULT), CancelWished(), CancelWished(FAULT)]
+    ),
 )
 fills = st.builds(fill_of, st.sampled_from(["T1", "T2"]), account=st.sampled_from(["main", "second"]))
 intents = st.builds(intent_of, keys, st.builds(spec_of, st.sampled_from(["0.5", "0.50", "0.6"])))

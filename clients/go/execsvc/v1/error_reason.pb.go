@@ -69,7 +69,8 @@ const (
 	// FAILED_PRECONDITION: a risk check refused it. One PreconditionFailure violation per failed check. Metadata: value,
 	// limit.
 	ErrorReason_ERROR_REASON_RISK_REFUSED ErrorReason = 17
-	// FAILED_PRECONDITION: a trading mode forbids it. Metadata: mode, scope, comment.
+	// FAILED_PRECONDITION: a trading mode forbids it; also the end_error of an order that a halt cancelled. Metadata: mode,
+	// scope, comment; of an order that was cancelled also by.
 	ErrorReason_ERROR_REASON_TRADING_HALTED ErrorReason = 18
 	// FAILED_PRECONDITION: too little of an asset. Metadata: asset.
 	ErrorReason_ERROR_REASON_INSUFFICIENT_FUNDS ErrorReason = 19
@@ -133,6 +134,9 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 48
 	// UNIMPLEMENTED: not in this build, or not through this door. Metadata: method.
 	ErrorReason_ERROR_REASON_NOT_IMPLEMENTED ErrorReason = 49
+	// ABORTED: only ever an end_error: something else than a cancel by its own caller had the order cancelled. Metadata: cause
+	// (caller, dead_mans_switch or disconnect), by.
+	ErrorReason_ERROR_REASON_CANCELLED_BY_OTHER ErrorReason = 50
 )
 
 // Enum value maps for ErrorReason.
@@ -188,6 +192,7 @@ var (
 		47: "ERROR_REASON_VENUE_ERROR",
 		48: "ERROR_REASON_INTERNAL",
 		49: "ERROR_REASON_NOT_IMPLEMENTED",
+		50: "ERROR_REASON_CANCELLED_BY_OTHER",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":                0,
@@ -240,6 +245,7 @@ var (
 		"ERROR_REASON_VENUE_ERROR":                47,
 		"ERROR_REASON_INTERNAL":                   48,
 		"ERROR_REASON_NOT_IMPLEMENTED":            49,
+		"ERROR_REASON_CANCELLED_BY_OTHER":         50,
 	}
 )
 
@@ -275,7 +281,7 @@ var File_execsvc_v1_error_reason_proto protoreflect.FileDescriptor
 const file_execsvc_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
 	"\x1dexecsvc/v1/error_reason.proto\x12\n" +
-	"execsvc.v1*\x82\x0e\n" +
+	"execsvc.v1*\xa7\x0e\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12 \n" +
 	"\x1cERROR_REASON_INVALID_REQUEST\x10\x01\x12#\n" +
@@ -327,7 +333,8 @@ const file_execsvc_v1_error_reason_proto_rawDesc = "" +
 	"\x1fERROR_REASON_SYMBOL_NOT_GRANTED\x10.\x12\x1c\n" +
 	"\x18ERROR_REASON_VENUE_ERROR\x10/\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x100\x12 \n" +
-	"\x1cERROR_REASON_NOT_IMPLEMENTED\x101B\xa7\x01\n" +
+	"\x1cERROR_REASON_NOT_IMPLEMENTED\x101\x12#\n" +
+	"\x1fERROR_REASON_CANCELLED_BY_OTHER\x102B\xa7\x01\n" +
 	"\x0ecom.execsvc.v1B\x10ErrorReasonProtoP\x01Z:github.com/execsvc/execsvc/clients/go/execsvc/v1;execsvcv1\xa2\x02\x03EXX\xaa\x02\n" +
 	"Execsvc.V1\xca\x02\n" +
 	"Execsvc\\V1\xe2\x02\x16Execsvc\\V1\\GPBMetadata\xea\x02\vExecsvc::V1b\x06proto3"

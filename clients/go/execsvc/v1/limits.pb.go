@@ -498,7 +498,9 @@ type CallerLimit struct {
 	// The bound, in the unit that its name says.
 	Limit string `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
 	// True: it is only observed, and refuses nothing.
-	Shadow        bool `protobuf:"varint,5,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	Shadow bool `protobuf:"varint,5,opt,name=shadow,proto3" json:"shadow,omitempty"`
+	// Caller whose orders it is for; empty: those of every caller, and what adds up does so over all of them together.
+	Caller        string `protobuf:"bytes,6,opt,name=caller,proto3" json:"caller,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -566,6 +568,13 @@ func (x *CallerLimit) GetShadow() bool {
 		return x.Shadow
 	}
 	return false
+}
+
+func (x *CallerLimit) GetCaller() string {
+	if x != nil {
+		return x.Caller
+	}
+	return ""
 }
 
 // Which orders a trading mode is for. An order matches if every set field matches.
@@ -758,13 +767,14 @@ const file_execsvc_v1_limits_proto_rawDesc = "" +
 	"allowedNow\x12-\n" +
 	"\x04wait\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x04wait\x129\n" +
 	"\n" +
-	"ready_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\treadyTime\"{\n" +
+	"ready_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\treadyTime\"\x93\x01\n" +
 	"\vCallerLimit\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
 	"\x06symbol\x18\x02 \x01(\tR\x06symbol\x12\x12\n" +
 	"\x04used\x18\x03 \x01(\tR\x04used\x12\x14\n" +
 	"\x05limit\x18\x04 \x01(\tR\x05limit\x12\x16\n" +
-	"\x06shadow\x18\x05 \x01(\bR\x06shadow\"x\n" +
+	"\x06shadow\x18\x05 \x01(\bR\x06shadow\x12\x16\n" +
+	"\x06caller\x18\x06 \x01(\tR\x06caller\"x\n" +
 	"\fTradingScope\x12\x18\n" +
 	"\aaccount\x18\x01 \x01(\tR\aaccount\x12\x16\n" +
 	"\x06caller\x18\x02 \x01(\tR\x06caller\x12\x16\n" +

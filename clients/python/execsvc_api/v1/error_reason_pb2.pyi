@@ -63,7 +63,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     limit.
     """
     ERROR_REASON_TRADING_HALTED: _ErrorReason.ValueType  # 18
-    """FAILED_PRECONDITION: a trading mode forbids it. Metadata: mode, scope, comment."""
+    """FAILED_PRECONDITION: a trading mode forbids it; also the end_error of an order that a halt cancelled. Metadata: mode,
+    scope, comment; of an order that was cancelled also by.
+    """
     ERROR_REASON_INSUFFICIENT_FUNDS: _ErrorReason.ValueType  # 19
     """FAILED_PRECONDITION: too little of an asset. Metadata: asset."""
     ERROR_REASON_MARGIN_REFUSED: _ErrorReason.ValueType  # 20
@@ -126,6 +128,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """INTERNAL: our fault; nothing was sent, or it was a read."""
     ERROR_REASON_NOT_IMPLEMENTED: _ErrorReason.ValueType  # 49
     """UNIMPLEMENTED: not in this build, or not through this door. Metadata: method."""
+    ERROR_REASON_CANCELLED_BY_OTHER: _ErrorReason.ValueType  # 50
+    """ABORTED: only ever an end_error: something else than a cancel by its own caller had the order cancelled. Metadata: cause
+    (caller, dead_mans_switch or disconnect), by.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Names of google.rpc.ErrorInfo.reason (domain "execsvc") and CallError.reason, there without the prefix.
@@ -176,7 +182,9 @@ ERROR_REASON_RISK_REFUSED: ErrorReason.ValueType  # 17
 limit.
 """
 ERROR_REASON_TRADING_HALTED: ErrorReason.ValueType  # 18
-"""FAILED_PRECONDITION: a trading mode forbids it. Metadata: mode, scope, comment."""
+"""FAILED_PRECONDITION: a trading mode forbids it; also the end_error of an order that a halt cancelled. Metadata: mode,
+scope, comment; of an order that was cancelled also by.
+"""
 ERROR_REASON_INSUFFICIENT_FUNDS: ErrorReason.ValueType  # 19
 """FAILED_PRECONDITION: too little of an asset. Metadata: asset."""
 ERROR_REASON_MARGIN_REFUSED: ErrorReason.ValueType  # 20
@@ -239,4 +247,8 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 48
 """INTERNAL: our fault; nothing was sent, or it was a read."""
 ERROR_REASON_NOT_IMPLEMENTED: ErrorReason.ValueType  # 49
 """UNIMPLEMENTED: not in this build, or not through this door. Metadata: method."""
+ERROR_REASON_CANCELLED_BY_OTHER: ErrorReason.ValueType  # 50
+"""ABORTED: only ever an end_error: something else than a cancel by its own caller had the order cancelled. Metadata: cause
+(caller, dead_mans_switch or disconnect), by.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

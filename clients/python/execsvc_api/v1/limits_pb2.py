@@ -26,19 +26,19 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xecsvc/v1/limits.proto\x12\nexecsvc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x02\n\x07\x43ounter\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.execsvc.v1.CounterKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05level\x18\x03 \x01(\t\x12\x0b\n\x03max\x18\x04 \x01(\t\x12\x18\n\x10\x64\x65\x63\x61y_per_second\x18\x05 \x01(\t\x12\x10\n\x08headroom\x18\x06 \x01(\t\x12.\n\nas_of_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bvenue_level\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0bopen_orders\x18\t \x01(\r\x12\x17\n\x0fmax_open_orders\x18\n \x01(\r\x12\x36\n\x12\x62locked_until_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_venue_level\"\x87\x01\n\rCapacityQuery\x12)\n\ncall_class\x18\x01 \x01(\x0e\x32\x15.execsvc.v1.CallClass\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12,\n\torder_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa8\x01\n\x0e\x43\x61pacityAnswer\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.execsvc.v1.CapacityQuery\x12\x13\n\x0b\x61llowed_now\x18\x02 \x01(\r\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nready_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x0b\x43\x61llerLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0c\n\x04used\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\t\x12\x0e\n\x06shadow\x18\x05 \x01(\x08\"S\n\x0cTradingScope\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x12\n\neverything\x18\x04 \x01(\x08\"\xb1\x01\n\x10TradingModeEntry\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x18.execsvc.v1.TradingScope\x12%\n\x04mode\x18\x02 \x01(\x0e\x32\x17.execsvc.v1.TradingMode\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x0e\n\x06set_by\x18\x04 \x01(\t\x12,\n\x08set_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*d\n\x0b\x43ounterKind\x12\x1c\n\x18\x43OUNTER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OUNTER_KIND_REST_KEY\x10\x01\x12\x1c\n\x18\x43OUNTER_KIND_ENGINE_PAIR\x10\x02*\x97\x01\n\tCallClass\x12\x1a\n\x16\x43\x41LL_CLASS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41LL_CLASS_PLACE\x10\x01\x12\x14\n\x10\x43\x41LL_CLASS_AMEND\x10\x02\x12\x15\n\x11\x43\x41LL_CLASS_CANCEL\x10\x03\x12\x13\n\x0f\x43\x41LL_CLASS_READ\x10\x04\x12\x16\n\x12\x43\x41LL_CLASS_HISTORY\x10\x05*\x99\x01\n\x0bTradingMode\x12\x1c\n\x18TRADING_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13TRADING_MODE_NORMAL\x10\x01\x12\x1c\n\x18TRADING_MODE_REDUCE_ONLY\x10\x02\x12\x1c\n\x18TRADING_MODE_CANCEL_ONLY\x10\x03\x12\x17\n\x13TRADING_MODE_HALTED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x65xecsvc/v1/limits.proto\x12\nexecsvc.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x02\n\x07\x43ounter\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.execsvc.v1.CounterKind\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05level\x18\x03 \x01(\t\x12\x0b\n\x03max\x18\x04 \x01(\t\x12\x18\n\x10\x64\x65\x63\x61y_per_second\x18\x05 \x01(\t\x12\x10\n\x08headroom\x18\x06 \x01(\t\x12.\n\nas_of_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x18\n\x0bvenue_level\x18\x08 \x01(\tH\x00\x88\x01\x01\x12\x13\n\x0bopen_orders\x18\t \x01(\r\x12\x17\n\x0fmax_open_orders\x18\n \x01(\r\x12\x36\n\x12\x62locked_until_time\x18\x0b \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x0e\n\x0c_venue_level\"\x87\x01\n\rCapacityQuery\x12)\n\ncall_class\x18\x01 \x01(\x0e\x32\x15.execsvc.v1.CallClass\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12,\n\torder_age\x18\x04 \x01(\x0b\x32\x19.google.protobuf.Duration\"\xa8\x01\n\x0e\x43\x61pacityAnswer\x12(\n\x05query\x18\x01 \x01(\x0b\x32\x19.execsvc.v1.CapacityQuery\x12\x13\n\x0b\x61llowed_now\x18\x02 \x01(\r\x12\'\n\x04wait\x18\x03 \x01(\x0b\x32\x19.google.protobuf.Duration\x12.\n\nready_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"h\n\x0b\x43\x61llerLimit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06symbol\x18\x02 \x01(\t\x12\x0c\n\x04used\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\t\x12\x0e\n\x06shadow\x18\x05 \x01(\x08\x12\x0e\n\x06\x63\x61ller\x18\x06 \x01(\t\"S\n\x0cTradingScope\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06\x63\x61ller\x18\x02 \x01(\t\x12\x0e\n\x06symbol\x18\x03 \x01(\t\x12\x12\n\neverything\x18\x04 \x01(\x08\"\xb1\x01\n\x10TradingModeEntry\x12\'\n\x05scope\x18\x01 \x01(\x0b\x32\x18.execsvc.v1.TradingScope\x12%\n\x04mode\x18\x02 \x01(\x0e\x32\x17.execsvc.v1.TradingMode\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12\x0e\n\x06set_by\x18\x04 \x01(\t\x12,\n\x08set_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*d\n\x0b\x43ounterKind\x12\x1c\n\x18\x43OUNTER_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43OUNTER_KIND_REST_KEY\x10\x01\x12\x1c\n\x18\x43OUNTER_KIND_ENGINE_PAIR\x10\x02*\x97\x01\n\tCallClass\x12\x1a\n\x16\x43\x41LL_CLASS_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41LL_CLASS_PLACE\x10\x01\x12\x14\n\x10\x43\x41LL_CLASS_AMEND\x10\x02\x12\x15\n\x11\x43\x41LL_CLASS_CANCEL\x10\x03\x12\x13\n\x0f\x43\x41LL_CLASS_READ\x10\x04\x12\x16\n\x12\x43\x41LL_CLASS_HISTORY\x10\x05*\x99\x01\n\x0bTradingMode\x12\x1c\n\x18TRADING_MODE_UNSPECIFIED\x10\x00\x12\x17\n\x13TRADING_MODE_NORMAL\x10\x01\x12\x1c\n\x18TRADING_MODE_REDUCE_ONLY\x10\x02\x12\x1c\n\x18TRADING_MODE_CANCEL_ONLY\x10\x03\x12\x17\n\x13TRADING_MODE_HALTED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'execsvc_api.v1.limits_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_COUNTERKIND']._serialized_start=1097
-  _globals['_COUNTERKIND']._serialized_end=1197
-  _globals['_CALLCLASS']._serialized_start=1200
-  _globals['_CALLCLASS']._serialized_end=1351
-  _globals['_TRADINGMODE']._serialized_start=1354
-  _globals['_TRADINGMODE']._serialized_end=1507
+  _globals['_COUNTERKIND']._serialized_start=1113
+  _globals['_COUNTERKIND']._serialized_end=1213
+  _globals['_CALLCLASS']._serialized_start=1216
+  _globals['_CALLCLASS']._serialized_end=1367
+  _globals['_TRADINGMODE']._serialized_start=1370
+  _globals['_TRADINGMODE']._serialized_end=1523
   _globals['_COUNTER']._serialized_start=105
   _globals['_COUNTER']._serialized_end=431
   _globals['_CAPACITYQUERY']._serialized_start=434
@@ -46,9 +46,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CAPACITYANSWER']._serialized_start=572
   _globals['_CAPACITYANSWER']._serialized_end=740
   _globals['_CALLERLIMIT']._serialized_start=742
-  _globals['_CALLERLIMIT']._serialized_end=830
-  _globals['_TRADINGSCOPE']._serialized_start=832
-  _globals['_TRADINGSCOPE']._serialized_end=915
-  _globals['_TRADINGMODEENTRY']._serialized_start=918
-  _globals['_TRADINGMODEENTRY']._serialized_end=1095
+  _globals['_CALLERLIMIT']._serialized_end=846
+  _globals['_TRADINGSCOPE']._serialized_start=848
+  _globals['_TRADINGSCOPE']._serialized_end=931
+  _globals['_TRADINGMODEENTRY']._serialized_start=934
+  _globals['_TRADINGMODEENTRY']._serialized_end=1111
 # @@protoc_insertion_point(module_scope)

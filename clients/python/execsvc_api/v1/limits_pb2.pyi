@@ -266,6 +266,7 @@ class CallerLimit(_message.Message):
     USED_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     SHADOW_FIELD_NUMBER: _builtins.int
+    CALLER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the limit, such as max_order_notional."""
     symbol: _builtins.str
@@ -276,6 +277,8 @@ class CallerLimit(_message.Message):
     """The bound, in the unit that its name says."""
     shadow: _builtins.bool
     """True: it is only observed, and refuses nothing."""
+    caller: _builtins.str
+    """Caller whose orders it is for; empty: those of every caller, and what adds up does so over all of them together."""
     def __init__(
         self,
         *,
@@ -284,10 +287,11 @@ class CallerLimit(_message.Message):
         used: _builtins.str = ...,
         limit: _builtins.str = ...,
         shadow: _builtins.bool = ...,
+        caller: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "name", b"name", "shadow", b"shadow", "symbol", b"symbol", "used", b"used"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller", b"caller", "limit", b"limit", "name", b"name", "shadow", b"shadow", "symbol", b"symbol", "used", b"used"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
