@@ -86,7 +86,8 @@ def _put_found(opened: "Inspection", found: "list[AccountAudit]") -> None:
     if not found:
         print("nothing is written in it yet")
     for each in found:
-        state = "whole" if each.whole else f"{len(each.flaws) + each.more} flaws"
+        count = len(each.flaws) + each.more
+        state = "whole" if each.whole else f"{count} flaw{'s' if count > 1 else ''}"
         print(f"{each.account}: {each.entries} entries, {state}, head {each.head.sequence} {each.head.hash.hex()}")
         for flaw in each.flaws:
             print(f"  FLAW  {flaw}")

@@ -104,6 +104,7 @@ BY_REASON: Mapping[str, Row] = {
     "VENUE_ERROR": Row(BROKEN, "api", "stop", _STATUS),
     "INTERNAL": Row(BROKEN, "internal", "stop", _STATUS),
     "NOT_IMPLEMENTED": Row(BROKEN, "internal", "stop", "execsvc call --list"),
+    "CANCELLED_BY_OTHER": Row(CONFLICT, "api", "stop", _ORDER),
 }
 
 # For a reason newer than this build: the code says what to do next.

@@ -7,7 +7,7 @@ contract: SetTradingMode.
 
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, TypedDict, TypeVar
 
@@ -57,7 +57,7 @@ class ScopeWords(TypedDict):
 
 @dataclass(frozen=True)
 class Scope:
-    """Which orders are meant, as it was typed."""
+    """Which orders are meant: a pair as it was typed, or as the gateway spells it."""
 
     account: str
     caller: str
@@ -78,13 +78,13 @@ class Scope:
         return {"account": self.account, "caller": self.caller, "symbol": self.symbol, "everything": self.everything}
 
     def is_of(self, entry: "ModeEntry") -> bool:
-        """Whether the entry is this scope's, which may be kept as one an account; a pair is taken as it was typed."""
+        """Whether the entry is this scope's, which may be kept as one an account; the pair in the gateway's spelling."""
         kept = (entry.caller, entry.symbol, entry.everything)
-        return kept == (self.caller, self.symbol.upper(), self.everything) and self.account in {"", entry.account}
+        return kept == (self.caller, self.symbol, self.everything) and self.account in {"", entry.account}
 
     def meets(self, entry: "ModeEntry") -> bool:
-        """Whether an order can be in both."""
-        sides = ((self.account, entry.account), (self.caller, entry.caller), (self.symbol.upper(), entry.symbol))
+        """Whether an order can be in both; the pair in the gateway's spelling."""
+        sides = ((self.account, entry.account), (self.caller, entry.caller), (self.symbol, entry.symbol))
         return all(mine in {"", other} or not other for mine, other in sides)
 
 
@@ -126,7 +126,7 @@ def halt(
 
     async def work(client: "Client") -> "ModeChange":
         if mode is not Strictness.HALTED and not yes:
-            _ask_if_looser((await client.server_info()).trading_modes, scope, mode)
+            _ask_if_looser((await client.server_info()).trading_modes, await _canonical(client, scope), mode)
         return await client.set_trading_mode(mode.mode, comment=why, **scope.words, timeout=timeout)
 
     change = _set(target, work)
@@ -160,7 +160,7 @@ def resume(
         if not yes:
             _ask((await client.server_info()).trading_modes)
         change = await client.set_trading_mode("normal", comment=why, **scope.words, timeout=timeout)
-        return change, await _left(client, scope)
+        return change, await _left(client, replace(scope, symbol=change.current.symbol))
 
     change, left = _set(target, work)
     _put(change, form, left)
@@ -200,6 +200,19 @@ async def _left(client: "Client", scope: Scope) -> "tuple[ModeEntry, ...]":
         note(f"what else is in force could not be asked: {failure.message}")
         return ()
     return tuple(entry for entry in modes if scope.meets(entry))
+
+
+async def _canonical(client: "Client", scope: Scope) -> Scope:
+    """The scope with its pair as the gateway spells it; as it was typed where that cannot be asked: no halt fails by it."""
+    from execsvc_client import ExecsvcError
+
+    if not scope.symbol:
+        return scope
+    try:
+        (instrument,) = await client.instruments(scope.symbol)
+    except ExecsvcError:
+        return replace(scope, symbol=scope.symbol.upper())
+    return replace(scope, symbol=instrument.symbol)
 
 
 def _ask(modes: "tuple[ModeEntry, ...]") -> None:

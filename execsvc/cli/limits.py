@@ -1,4 +1,4 @@
-"""The verb `limits`: how full Kraken's counters are, and what may go now.
+"""The verb `limits`: what the caller is held to, how full Kraken's counters are, and what may go now.
 
 Asks the gateway, never Kraken. The counters and the answers are the gateway's; how far apart calls come once a counter is
 full is worked out here, from its decay.
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 QUESTIONS_MAX = 50  # of one request
 POINTS = Decimal(1)  # docs/kraken.md 3: what a placement and a plain read cost
 _CENT = Decimal("0.01")
+_LIMIT_HEADS = ("limit", "used", "of", "for the orders of", "")
 _HEADS = ("counter", "level", "max", "decay/s", "headroom", "open", "of", "room")
 
 
@@ -32,7 +33,7 @@ def limits(
     timeout: Timeout = None,
     output: Output = None,
 ) -> None:
-    """Show Kraken's counters as they are counted here, and what may go now."""
+    """Show the limits that you are held to, Kraken's counters as they are counted here, and what may go now."""
     form = form_for(output)
 
     async def work(client: "Client") -> "Limits":
@@ -56,12 +57,9 @@ def limits(
 
 
 def _put_limits(found: "Limits") -> None:
-    put_pairs(
-        (
-            ("tier", found.tier),
-            *((f"{each.name} {each.symbol}".strip(), limit_words(each)) for each in found.caller_limits),
-        )
-    )
+    put_pairs((("tier", found.tier),))
+    if found.caller_limits:
+        put_rows(_LIMIT_HEADS, map(_limit_row, found.caller_limits))
     answers = {each.query.symbol: each for each in found.answers}
     put_rows(_HEADS, (_row(each, answers) for each in found.counters))
 
@@ -81,10 +79,11 @@ def _row(counter: "Counter", answers: "dict[str, Capacity]") -> Sequence[object]
     )
 
 
-def limit_words(limit: "CallerLimit") -> str:
-    """What is used of the caller's limit: "2 of 5"; the limit alone where nothing adds up in it."""
-    used = "" if limit.used is None else f"{limit.used:f} of "
-    return f"{used}{limit.limit:f}{' (only observed)' if limit.shadow else ''}"
+def _limit_row(limit: "CallerLimit") -> Sequence[object]:
+    """The same limit may hold twice, for whom is what tells the two apart: in the words of a refusal's `scope`."""
+    whose = f"caller {limit.caller}" if limit.caller else "every caller"
+    scope = f"{whose}, {limit.symbol or 'every pair'}"
+    return (limit.name, limit.used, limit.limit, scope, "only observed" if limit.shadow else "")
 
 
 def room(counter: "Counter", answer: "Capacity", what: str) -> str:

@@ -104,6 +104,15 @@ async def permit(client: "Client", *, yes: bool) -> "ServerInfo":
 
 
 def input_line(prompt: str) -> str:
-    """A line from the terminal; the prompt goes to stderr, since stdout is data."""
+    """A line from the terminal; the prompt goes to stderr, since stdout is data. Ctrl-C ends the verb at once.
+
+    While a conversation runs asyncio holds the signal back until the next await, and here none comes before the line does.
+    """
+    import signal
+
     print(prompt, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return sys.stdin.readline().strip()
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -17,6 +17,7 @@ from execsvc.cli.exits import BAD_CONFIG, Stopped
 
 if TYPE_CHECKING:
     from execsvc.store.inspect import Inspection
+    from execsvc.store.place import StoreRefused
 
 SQLITE = "sqlite:///"
 
@@ -38,7 +39,22 @@ def reading(store: str) -> "Iterator[Inspection]":
         with inspecting(store_path(store)) as opened:
             yield opened
     except StoreRefused as refused:
-        raise Stopped(BAD_CONFIG, str(refused)) from None
+        raise Stopped(BAD_CONFIG, _damage(refused, store_path(store)) or str(refused)) from None
+
+
+def _damage(refused: "StoreRefused", path: Path) -> str:
+    """What to say of a file that is no store any more, whoever reads it; empty where something else is in the way."""
+    import sqlite3
+
+    cause = refused.__cause__
+    code = (
+        cause.sqlite_errorcode & 0xFF if isinstance(cause, sqlite3.Error) and hasattr(cause, "sqlite_errorcode") else 0
+    )
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+        return f"{path} is damaged: {cause}; keep it as it is for whoever looks into it, and take the newest backup"
+    if code == sqlite3.SQLITE_ERROR:
+        return f"{path} is no store of execsvc: {cause}"
+    return ""
 
 
 def store_path(store: str) -> Path:

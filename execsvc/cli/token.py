@@ -16,7 +16,7 @@ from execsvc.cli.exits import BAD_CONFIG, BAD_USAGE, Stopped
 from execsvc.cli.options import Output, help_without_verb
 from execsvc.cli.output import Form, form_for, note, put_json, put_rows
 from execsvc.cli.storefile import rfc3339
-from execsvc.cli.tokenwish import NS, Config, File, Typed, life_ns, rights_for
+from execsvc.cli.tokenwish import NS, Config, File, Typed, life_ns, refuse_twin, rights_for
 from execsvc.cli.wish import verb
 
 if TYPE_CHECKING:
@@ -166,6 +166,7 @@ def _register(path: Path, made: "Token", baked: "Baked", out: str) -> None:
     from execsvc.runtime.tokenfile import TokenFileError, change, write_secret
 
     def with_it(tokens: "tuple[Token, ...]") -> "list[Token]":
+        refuse_twin(made.caller, (each.caller for each in tokens))
         if made.id in {each.id for each in tokens}:
             raise Stopped(BAD_USAGE, f"token {made.id} is there already: bake again")  # once in four billion
         kept_from = made.created_ns - GONE_AFTER_DAYS * DAY_NS

@@ -4,7 +4,7 @@ A configured caller's token gets what its configuration says wherever the comman
 would narrow it anyway, and whoever bakes it is told now. Writing it down is token.py's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -16,6 +16,8 @@ from execsvc.cli.options import Output
 from execsvc.cli.wish import option
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from execsvc.domain.caller import Grant
     from execsvc.domain.rights import Rights
     from execsvc.settings import Settings
@@ -69,6 +71,7 @@ def rights_for(typed: Typed, loaded: "Settings") -> "Rights":
     fault = name_fault(typed.name)
     if fault:
         raise Stopped(BAD_USAGE, fault)
+    refuse_twin(typed.name, (each.name for each in loaded.callers))
     strange = sorted(set(listed(typed.account)) - {*known, "*"})
     if strange:
         raise Stopped(BAD_USAGE, f"no account {', '.join(strange)}: there are {', '.join(known)}")
@@ -80,6 +83,15 @@ def rights_for(typed: Typed, loaded: "Settings") -> "Rights":
     if most is not None:
         _within(typed.name, asked.over(known), most)
     return asked
+
+
+def refuse_twin(name: str, known: Iterable[str]) -> None:
+    """Raises Stopped for a caller that only capitals tell from one that is known."""
+    twin = next((each for each in known if each != name and each.casefold() == name.casefold()), "")
+    if twin:
+        raise Stopped(
+            BAD_USAGE, f"{name}: only capitals tell it from the caller {twin}; name that one, or choose another"
+        )
 
 
 def _configured(loaded: "Settings", name: str) -> "Rights | None":
@@ -133,7 +145,6 @@ def _accounts_known(words: Sequence[str], known: Sequence[str]) -> None:
 
 def _bounds(typed: Typed, most: "Rights | None") -> "Grant":
     """The bounds asked for; what is not said is as a configured caller's."""
-    from execsvc.domain import money
     from execsvc.domain.caller import Grant
     from execsvc.domain.market import Side
     from execsvc.domain.spec import OrderType
@@ -143,7 +154,7 @@ def _bounds(typed: Typed, most: "Rights | None") -> "Grant":
         frozenset(_read("--pairs", _pair, each) for each in listed(typed.pairs)),
         frozenset(_read("--sides", _one_of(Side), each) for each in listed(typed.sides)),
         frozenset(_read("--types", _one_of(OrderType), each) for each in listed(typed.types)),
-        _read("--max-notional", money.parse, typed.max_notional) if typed.max_notional else None,
+        _read("--max-notional", _amount, typed.max_notional) if typed.max_notional else None,
         typed.rate,
     )
     if most is None:
@@ -187,6 +198,15 @@ def _one_of(kind: type[E]) -> Callable[[str], E]:
         return kind(word)
 
     return read
+
+
+def _amount(text: str) -> "Decimal":
+    from execsvc.domain import money
+
+    amount = money.parse(text)
+    if amount == money.ZERO:
+        raise ValueError("would refuse every order; say a figure above 0, or bake a token that does not trade")
+    return amount
 
 
 def _pair(text: str) -> str:

@@ -246,7 +246,8 @@ _HEADS = ("client order id", "order id", "symbol", "side", "quantity", "price", 
 def _row(each: "Order") -> tuple[object, ...]:
     created = "" if each.create_time is None else each.create_time.strftime("%Y-%m-%d %H:%M:%S")
     price = type_words(each.wire.spec).removeprefix("at ")
-    status = f"{each.status.name}{' (cancelling)' if each.cancel_requested and not each.is_terminal else ''}"
+    ended = "" if each.end_error is None else f" ({each.end_error.reason})"
+    status = f"{each.status.name}{' (cancelling)' if each.cancel_requested and not each.is_terminal else ended}"
     return (
         *(each.client_order_id, each.order_id, each.symbol, each.side.name.lower()),
         *(each.quantity, price, each.filled_quantity, status, created),

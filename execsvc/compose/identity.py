@@ -46,7 +46,7 @@ def callers_of(settings: Settings, parts: Parts, stack: AsyncExitStack) -> Calle
 def _tokens(path: Path, parts: Parts, stack: AsyncExitStack) -> Tokens:
     try:
         _write_first(path, parts.clock, parts.entropy)
-        registry = TokenRegistry.of(path, clock=parts.clock, alarm=_alarm)
+        registry = TokenRegistry.of(path, clock=parts.clock, alarm=_alarm, tell=_tell)
     except TokenFileError as unfit:
         raise StartRefused(f"the tokens of callers cannot be used: {unfit}") from None
     parts.tasks.supervise("tokens", registry.follow)
@@ -72,6 +72,10 @@ def _write_first(path: Path, clock: Clock, entropy: Entropy) -> None:
 
 def _warn(count: int, peer: str) -> None:
     structlog.get_logger().warning("caller.refused", count=count, peer=peer)
+
+
+def _tell(event: str, token: Token) -> None:
+    structlog.get_logger().info(event, name=token.id, caller=token.caller)
 
 
 def _alarm(problem: str) -> None:

@@ -24,11 +24,10 @@ from execsvc.runtime.entropy import RealEntropy
 from execsvc.runtime.http import AiohttpHttp
 from execsvc.runtime.tasks import Supervisor
 from execsvc.runtime.ws import AiohttpDialer
-from execsvc.settings import Settings, SettingsRefused, load
+from execsvc.settings import DOORS, KEYS, STORE, VENUE, Draft, SettingsRefused, load_draft
 from execsvc.telemetry import silent
 
 USUAL_PAIR = "BTC/USD"
-STANDING_IN = {"EXECSVC_MAX_ORDER_NOTIONAL": "1"}  # of what live mode insists on and nobody said; line 1 tells it
 IN_USE = "is in use by process"
 
 
@@ -49,30 +48,16 @@ def look(question: LiveQuestion) -> Facts:
 async def _look(question: LiveQuestion) -> Facts:
     clock = RealClock()
     mode = {**question.environ, **question.overrides}.get("EXECSVC_MODE", "").strip().lower()
-    asked = replace(question, overrides={**question.overrides, "EXECSVC_MODE": "live"})
-    problems: tuple[str, ...] = ()
     try:
-        settings = load(asked.environ, overrides=asked.overrides, dev=False)
+        asked = load_draft(question.environ, overrides={**question.overrides, "EXECSVC_MODE": "live"}, dev=False)
     except SettingsRefused as refused:
-        problems = refused.problems
-        asked = _without(asked, problems)
-        try:
-            settings = load(asked.environ, overrides=asked.overrides, dev=False)
-        except SettingsRefused:
-            return Facts(clock.wall_ns(), mode, problems=problems)
+        return Facts(clock.wall_ns(), mode, problems=refused.problems)
+    if asked.unfit >= {STORE, VENUE, KEYS}:  # a file of which nothing is known: it may have said anything
+        return Facts(clock.wall_ns(), mode, problems=asked.problems)
     logs.configure(form="text", level="CRITICAL", stream=sys.stderr, mode="live")
     async with AsyncExitStack() as stack:
-        parts = await _parts(clock, asked.environ, stack)
-        found = await _Gathering(settings, parts, asked.pairs, mode).facts(stack)
-    return replace(found, problems=problems)
-
-
-def _without(question: LiveQuestion, problems: tuple[str, ...]) -> LiveQuestion:
-    """The same without the variables that cannot be used, so that all else can be looked at all the same."""
-    bad = {problem.partition("=")[0].partition(":")[0] for problem in problems}
-    environ = {name: value for name, value in question.environ.items() if name not in bad}
-    overrides = {name: value for name, value in question.overrides.items() if name not in bad}
-    return replace(question, environ=environ, overrides={**STANDING_IN, **overrides})
+        parts = await _parts(clock, question.environ, stack)
+        return await _Gathering(asked, parts, question.pairs, mode).facts(stack)
 
 
 async def _parts(clock: RealClock, environ: Mapping[str, str], stack: AsyncExitStack) -> Parts:
@@ -91,8 +76,9 @@ def _unheard(name: str, failure: BaseException) -> None:
 
 
 class _Gathering:
-    def __init__(self, settings: Settings, parts: Parts, pairs: tuple[str, ...], mode: str) -> None:
-        self._settings = settings
+    def __init__(self, asked: Draft, parts: Parts, pairs: tuple[str, ...], mode: str) -> None:
+        self._asked = asked
+        self._settings = asked.settings
         self._parts = parts
         self._pairs = pairs
         self._mode = mode
@@ -103,16 +89,17 @@ class _Gathering:
         pairs = self._pairs or liveplaces.named_pairs(settings) or (USUAL_PAIR,)
         store, kept = await self._store(stack)
         access, key_problem = await self._access(stack)
-        if settings.venue is None:
-            raise StartRefused("live mode has no venue address")
-        shared = market_side(parts, settings.venue)
-        exchange = await ask_exchange(shared, pairs, parts.clock)
-        accounts = tuple(map(self._unasked, self._names))
-        if store is not None and access is not None:
-            accounts = tuple([await self._account(name, store, access, shared, exchange) for name in self._names])
+        exchange, accounts = ExchangeFacts(), tuple(map(self._unasked, self._names))
+        if settings.venue is not None and VENUE not in self._asked.unfit:
+            shared = market_side(parts, settings.venue)
+            exchange = await ask_exchange(shared, pairs, parts.clock)
+            if store is not None and access is not None:
+                accounts = tuple([await self._account(name, store, access, shared, exchange) for name in self._names])
         return Facts(
             now_ns=parts.clock.wall_ns(),
             mode=self._mode,
+            problems=self._asked.problems,
+            unsigned=self._unsigned(kept),
             account_names=self._names,
             max_order_notional=settings.max_order_notional,
             key_problem=key_problem,
@@ -122,7 +109,7 @@ class _Gathering:
             pairs={pair: instrument.status.value if instrument else "" for pair, instrument in exchange.pairs.items()},
             clock=exchange.clock,
             store=kept,
-            doors=liveplaces.doors(settings),
+            doors=() if DOORS in self._asked.unfit else liveplaces.doors(settings),
             callers=callers,
         )
 
@@ -130,10 +117,10 @@ class _Gathering:
     def _names(self) -> tuple[str, ...]:
         return tuple(account.name for account in self._settings.accounts)
 
-    async def _store(self, stack: AsyncExitStack) -> tuple[Store | None, StoreFacts]:
+    async def _store(self, stack: AsyncExitStack) -> tuple[Store | None, StoreFacts | None]:
         path = self._settings.store
-        if path is None:
-            raise StartRefused("live mode has no store file")
+        if path is None or STORE in self._asked.unfit:
+            return None, None
         try:
             store, _ = await open_store(self._settings, self._parts, stack)
         except StartRefused as refused:
@@ -141,10 +128,22 @@ class _Gathering:
         return store, liveplaces.store_facts(path, self._parts.clock.wall_ns())
 
     async def _access(self, stack: AsyncExitStack) -> tuple[VenueAccess | None, str]:
+        if self._asked.unfit & {KEYS, VENUE}:  # of addresses that cannot be used it is not said what they are
+            return None, ""
         try:
             return await venue_access(self._settings, self._parts, stack), ""
         except StartRefused as refused:
             return None, str(refused)
+
+    def _unsigned(self, kept: StoreFacts | None) -> str:
+        """Why no signed call was made, where that is not said by the key itself."""
+        if KEYS in self._asked.unfit:
+            return "no signed call without the key that is meant: line 1 comes first"
+        if VENUE in self._asked.unfit:
+            return "nothing is asked at addresses that cannot be used: line 1 comes first"
+        if kept is None or kept.refused:
+            return "no signed call without the store, which keeps the nonces: line 9 comes first"
+        return ""
 
     async def _account(
         self, name: str, store: Store, access: VenueAccess, shared: MarketSide, exchange: ExchangeFacts

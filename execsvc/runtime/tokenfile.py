@@ -11,6 +11,7 @@ import time
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,13 +21,14 @@ import msgspec
 from execsvc.domain import money
 from execsvc.domain.caller import Grant
 from execsvc.domain.market import Side
-from execsvc.domain.rights import name_fault, rights_of
+from execsvc.domain.rights import excess, name_fault, rights_of
 from execsvc.domain.spec import OrderType
 from execsvc.domain.token import Token
 from execsvc.runtime.secrets import Secret, SecretFileError, read_secret
 
 VERSION = 1
 BYTES_MAX = 64 * 1024  # as of every secret file
+RATE_MOST = 1_000_000  # orders a second; from there on nobody is held back
 LOCK_S = 5.0
 LOCK_AGAIN_S = 0.02
 NS = 1_000_000_000
@@ -53,7 +55,7 @@ class _Row(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     sides: list[Side] = []
     order_types: list[OrderType] = []
     max_order_notional: str | None = None
-    orders_per_s: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    orders_per_s: Annotated[int, msgspec.Meta(ge=1, le=RATE_MOST)] | None = None
     default_account: str = ""
 
 
@@ -83,6 +85,8 @@ def tokens_of(text: str) -> tuple[Token, ...]:
         file = msgspec.convert(tomllib.loads(text), _File)
     except msgspec.ValidationError as wrong:
         raise ValueError(str(wrong)) from None
+    except RecursionError:
+        raise ValueError("lists within lists, deeper than anybody writes them") from None
     if file.version != VERSION:
         raise ValueError(f"version {file.version} is not this build's, which is {VERSION}")
     tokens = tuple(map(_token, file.token))
@@ -116,6 +120,34 @@ def _ns(moment: datetime) -> int:
     if moment.tzinfo is None:
         raise ValueError("a time needs its zone: write 2026-11-26T07:00:00Z")
     return int(moment.timestamp()) * NS
+
+
+# ---- one state and the next ------------------------------------------------------------------------------------------
+
+
+def differences(before: Mapping[str, Token], after: Mapping[str, Token], now_ns: int) -> Iterator[tuple[str, Token]]:
+    """What became of which token from one state of the file to the next, both by id, as events of the log.
+
+    A token that is over leaves the file by itself (`token.dropped`); a note that was changed is none.
+    """
+    for name, token in before.items():
+        if name not in after:
+            yield "token.dropped" if token.is_over(now_ns) else "token.revoked", token
+    for name, token in after.items():
+        known = before.get(name)
+        if known is None:
+            yield "token.baked", token
+        elif replace(token, note=known.note) != known:
+            yield "token.narrowed" if _is_narrower(token, known) else "token.changed", token
+
+
+def _is_narrower(token: Token, known: Token) -> bool:
+    """Whether it is the same one with less: of rights, of time."""
+    if (token.caller, token.sha256) != (known.caller, known.sha256):
+        return False
+    named = {*token.rights.grants, *known.rights.grants}
+    longer = known.expires_ns is not None and (token.expires_ns is None or token.expires_ns > known.expires_ns)
+    return not longer and not excess(token.rights.over(named), known.rights.over(named))
 
 
 # ---- writing ---------------------------------------------------------------------------------------------------------

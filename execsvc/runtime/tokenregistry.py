@@ -14,7 +14,7 @@ from pathlib import Path
 
 from execsvc.domain.token import Token
 from execsvc.ports import Clock
-from execsvc.runtime.tokenfile import BYTES_MAX, NS, TokenFileError, read
+from execsvc.runtime.tokenfile import BYTES_MAX, NS, TokenFileError, differences, read
 
 LOOK_S = 0.5
 LOOK_AGAIN_S = 0.05  # whoever guesses tokens makes nobody busy
@@ -24,10 +24,20 @@ Mark = tuple[int, int, int, int, int]
 
 
 class TokenRegistry:
-    """Opened by `TokenRegistry.of`; `follow` keeps it fresh. `alarm` is told of each new problem once."""
+    """Opened by `TokenRegistry.of`; `follow` keeps it fresh.
+
+    `alarm` is told of each new problem once, `tell` of each token that was baked, taken back or changed meanwhile.
+    """
 
     def __init__(
-        self, path: Path, tokens: tuple[Token, ...], mark: Mark | None, *, clock: Clock, alarm: Callable[[str], None]
+        self,
+        path: Path,
+        tokens: tuple[Token, ...],
+        mark: Mark | None,
+        *,
+        clock: Clock,
+        alarm: Callable[[str], None],
+        tell: Callable[[str, Token], None] | None = None,
     ) -> None:
         self.path = path
         self.revision = 1
@@ -36,15 +46,23 @@ class TokenRegistry:
         self._mark = mark
         self._clock = clock
         self._alarm = alarm
+        self._tell = tell
         self._used: dict[str, int] = dict(last_used(path))
         self._unwritten = False
         self._looked_at = self._written_at = clock.monotonic()
 
     @classmethod
-    def of(cls, path: Path, *, clock: Clock, alarm: Callable[[str], None]) -> "TokenRegistry":
+    def of(
+        cls,
+        path: Path,
+        *,
+        clock: Clock,
+        alarm: Callable[[str], None],
+        tell: Callable[[str, Token], None] | None = None,
+    ) -> "TokenRegistry":
         """The registry of a file. Raises TokenFileError."""
         mark = _mark(path)
-        return cls(path, read(path), mark, clock=clock, alarm=alarm)
+        return cls(path, read(path), mark, clock=clock, alarm=alarm, tell=tell)
 
     def __repr__(self) -> str:
         return f"<TokenRegistry {self.path} {len(self)} tokens>"
@@ -90,9 +108,12 @@ class TokenRegistry:
                 self.problem = problem
                 self._alarm(problem)
             return
-        self._tokens = {each.id: each for each in tokens}
+        before, self._tokens = self._tokens, {each.id: each for each in tokens}
         self.problem = ""
         self.revision += 1
+        if self._tell is not None:
+            for event, token in differences(before, self._tokens, self._clock.wall_ns()):
+                self._tell(event, token)
 
     def write_used(self) -> None:
         """Leaves word of when each token was last used; that it cannot be written is worth no alarm."""

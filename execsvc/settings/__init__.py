@@ -4,7 +4,8 @@ A name or a key that is unknown is a problem: in a daemon that moves money a typ
 only where they are to be read from. No room below compose imports this one; each gets its few values.
 """
 
-from execsvc.settings.reading import from_sources, load, read_config
+from execsvc.settings.accounts import KEYS
+from execsvc.settings.reading import DOORS, STORE, Draft, from_sources, load, load_draft, read_config
 from execsvc.settings.sources import ConfigText
 from execsvc.settings.values import (
     AccountSettings,
@@ -17,12 +18,18 @@ from execsvc.settings.values import (
     TlsFiles,
     VenueUrls,
 )
+from execsvc.settings.venues import VENUE
 
 __all__ = [
+    "DOORS",
+    "KEYS",
+    "STORE",
+    "VENUE",
     "AccountSettings",
     "Address",
     "CallerSettings",
     "ConfigText",
+    "Draft",
     "KeySource",
     "Mode",
     "Settings",
@@ -31,5 +38,6 @@ __all__ = [
     "VenueUrls",
     "from_sources",
     "load",
+    "load_draft",
     "read_config",
 ]

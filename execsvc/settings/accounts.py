@@ -5,15 +5,18 @@ several each has a file or a credential of its own, since the environment's name
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from execsvc.settings.names import KEY_NAMES, TIERS
 from execsvc.settings.scalars import Scalars
-from execsvc.settings.sections import AccountTable, shaped, tables_of
+from execsvc.settings.sections import AccountTable, alike, shaped, tables_of
 from execsvc.settings.sources import Sources, did_you_mean
 from execsvc.settings.values import AccountSettings, KeySource, Mode, VenueUrls
 
 MAIN = "main"
+KEYS = "keys"  # which accounts there are, and where each one's key is
 DEAD_MAN_LEAST_S, DEAD_MAN_MOST_S = 15, 3600  # it is refreshed three times within its time
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"  # systemd's: what lies in it outranks files, and is compose's to read
@@ -23,29 +26,39 @@ def accounts_of(
     sources: Sources, scalars: Scalars, mode: Mode, venue: VenueUrls | None, *, tier: str
 ) -> tuple[AccountSettings, ...]:
     """In the order of the file; one at least. `tier` is that of an account of which nothing is said."""
-    tables = tables_of(sources, "accounts", scalars.problems)
+    with scalars.part(KEYS):
+        tables = tables_of(sources, "accounts", scalars.problems)
+        alike(sources, "accounts", tables, scalars.problems)
     common = AccountSettings(
         MAIN, tier=scalars.choice("EXECSVC_TIER", tier), dead_man_s=scalars.integer("EXECSVC_DEAD_MANS_SWITCH", 0)
     )
-    _dead_man("EXECSVC_DEAD_MANS_SWITCH", common.dead_man_s, scalars)
+    if not _dead_man_fits(common.dead_man_s):
+        scalars.wrong("EXECSVC_DEAD_MANS_SWITCH", _DEAD_MAN)
     if mode is Mode.LIVE and common.tier == "unlimited":
         scalars.wrong("EXECSVC_TIER", _NO_LIMITS)
     found, alone = [], len(tables) < 2  # noqa: PLR2004 - one account, or none that is named
     for name, table in (tables or {MAIN: {}}).items():
         path = f"accounts.{name}"
-        if not _NAME.fullmatch(name):
-            words = "an account's name is 1 to 64 letters, digits, points, dashes and underscores"
-            scalars.problem(f"{sources.place(path)}: {path}: {words}")
-        row = shaped(sources, path, table, AccountTable, scalars.problems) or AccountTable()
+        with scalars.part(KEYS):
+            row = _row(path, name, table, sources, scalars)
+            keys = None if venue is None else _keys(row, name, sources, scalars, mode, alone=alone)
         tier_here, dead_man_s = _figures(row, common, path, sources, scalars, mode)
-        keys = None if venue is None else _keys(row, name, sources, scalars, mode, alone=alone)
         found.append(AccountSettings(name, keys, tier_here, dead_man_s))
     if not alone and venue is not None:
-        _no_common_key(sources, scalars)
-        _files_of_their_own(tuple(found), scalars)
+        with scalars.part(KEYS):
+            _no_common_key(sources, scalars)
+            _files_of_their_own(tuple(found), sources, scalars)
     return tuple(found)
 
 
+def _row(path: str, name: str, table: Mapping[str, Any], sources: Sources, scalars: Scalars) -> AccountTable:
+    if not _NAME.fullmatch(name):
+        words = "an account's name is 1 to 64 letters, digits, points, dashes and underscores"
+        scalars.problem(f"{sources.place(path)}: {path}: {words}")
+    return shaped(sources, path, table, AccountTable, scalars.problems) or AccountTable()
+
+
+_DEAD_MAN = f"0 or {DEAD_MAN_LEAST_S} to {DEAD_MAN_MOST_S} seconds"
 _NO_LIMITS = "no account at Kraken is without limits; say starter, intermediate or pro"
 
 
@@ -64,13 +77,13 @@ def _figures(
     if row.dead_mans_switch is not None and not scalars.outranks_the_file("EXECSVC_DEAD_MANS_SWITCH"):
         dead_man_s = row.dead_mans_switch
         here = f"{path}.dead_mans_switch"
-        _dead_man(f"{sources.place(here)}: {here}", dead_man_s, scalars)
+        if not _dead_man_fits(dead_man_s):
+            scalars.problem(f"{sources.place(here)}: {here} = {dead_man_s}: {_DEAD_MAN}")
     return tier, dead_man_s
 
 
-def _dead_man(what: str, seconds: int, scalars: Scalars) -> None:
-    if seconds and not DEAD_MAN_LEAST_S <= seconds <= DEAD_MAN_MOST_S:
-        scalars.problem(f"{what}={seconds}: 0 or {DEAD_MAN_LEAST_S} to {DEAD_MAN_MOST_S} seconds")
+def _dead_man_fits(seconds: int) -> bool:
+    return not seconds or DEAD_MAN_LEAST_S <= seconds <= DEAD_MAN_MOST_S
 
 
 def _keys(row: AccountTable, name: str, sources: Sources, scalars: Scalars, mode: Mode, *, alone: bool) -> KeySource:
@@ -102,11 +115,12 @@ def _no_common_key(sources: Sources, scalars: Scalars) -> None:
             )
 
 
-def _files_of_their_own(accounts: tuple[AccountSettings, ...], scalars: Scalars) -> None:
+def _files_of_their_own(accounts: tuple[AccountSettings, ...], sources: Sources, scalars: Scalars) -> None:
     """Two names for one key are one account that undoes its own counts."""
     seen: dict[Path, str] = {}
     for account in accounts:
         file = None if account.keys is None else account.keys.key_file
         other = account.name if file is None else seen.setdefault(file, account.name)
         if other != account.name:
-            scalars.problem(f"accounts.{account.name}.key_file: is that of {other}; each account has a key of its own")
+            here = f"accounts.{account.name}.key_file"
+            scalars.problem(f"{sources.place(here)}: {here}: is that of {other}; each account has a key of its own")

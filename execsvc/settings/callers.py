@@ -10,7 +10,7 @@ from execsvc.domain.caller import Grant
 from execsvc.domain.money import ZERO
 from execsvc.domain.rights import EVERY, Rights, name_fault, rights_of
 from execsvc.settings.pairs import pair_fault
-from execsvc.settings.sections import CallerTable, shaped, tables_of
+from execsvc.settings.sections import CallerTable, alike, shaped, tables_of
 from execsvc.settings.sources import Sources, did_you_mean
 from execsvc.settings.values import CallerSettings
 
@@ -20,7 +20,9 @@ WEIGHT_MAX = 100
 def callers_of(sources: Sources, accounts: Iterable[str], problems: list[str]) -> tuple[CallerSettings, ...]:
     """In the order of the file."""
     found, whose = [], dict[str, str]()
-    for name, table in tables_of(sources, "callers", problems).items():
+    tables = tables_of(sources, "callers", problems)
+    alike(sources, "callers", tables, problems)
+    for name, table in tables.items():
         path = f"callers.{name}"
         if fault := name_fault(name):
             problems.append(f"{sources.place(path)}: {path}: {fault}")

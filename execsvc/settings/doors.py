@@ -46,7 +46,8 @@ def _http(scalars: Scalars, listen: Address) -> Address | None:
         return None
     port = 0 if listen.port == 0 else listen.port + HTTP_PORT_OFFSET
     if not value and port > PORT_MAX:
-        scalars.problem(f"EXECSVC_LISTEN={listen}: the HTTP port would be {port}; set EXECSVC_HTTP_LISTEN")
+        said = scalars.said("EXECSVC_LISTEN", str(listen))
+        scalars.problem(f"{said}: the HTTP port would be {port}; set {scalars.key('EXECSVC_HTTP_LISTEN')}")
     host = f"[{listen.host}]" if ":" in listen.host else listen.host or "127.0.0.1"
     return scalars.address("EXECSVC_HTTP_LISTEN", f"{host}:{51051 if listen.path else min(port, PORT_MAX)}")
 
@@ -56,8 +57,10 @@ def _tls(scalars: Scalars) -> TlsFiles | None:
     if certificate is None and key is None and client_ca is None:
         return None
     if certificate is None or key is None:
-        missing = ", ".join(name for name, file in zip(_PARTS, (certificate, key), strict=False) if file is None)
-        scalars.problem(f"{missing}: not set; TLS needs a certificate and its key")
+        missing = [name for name, file in zip(_PARTS, (certificate, key), strict=False) if file is None]
+        there = next(name for name in _PARTS if scalars.has(name))
+        lacking = " and ".join(map(scalars.key, missing))
+        scalars.problem(f"{scalars.head(there)}: TLS needs a certificate and its key; {lacking} not set")
         return None
     return TlsFiles(certificate, key, client_ca)
 

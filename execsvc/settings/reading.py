@@ -7,28 +7,48 @@ refused: whoever can write it grants himself rights and lifts limits.
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from execsvc.settings.accounts import accounts_of
+from execsvc.settings.accounts import KEYS, accounts_of
 from execsvc.settings.callers import callers_of
 from execsvc.settings.doors import doors_of
 from execsvc.settings.limits import risk_of, unlimited
-from execsvc.settings.names import MODES
+from execsvc.settings.names import KEY_NAMES, MODES
 from execsvc.settings.scalars import Scalars
 from execsvc.settings.sources import SECTIONS, ConfigText, Sources, gather
 from execsvc.settings.values import Mode, Settings, SettingsRefused
-from execsvc.settings.venues import venue_of
+from execsvc.settings.venues import VENUE, venue_of
 
 CONFIG = "EXECSVC_CONFIG"
+STORE, DOORS = "store", "doors"
 BYTES_MAX = 1 << 20
 _OTHERS_WRITE = 0o002
 
 
+@dataclass(frozen=True)
+class Draft:
+    """Settings as far as they can be used; with problems they are for a look only, and nothing may be started on them.
+
+    unfit: the parts that may be other than they were meant: STORE, DOORS, VENUE (its addresses), KEYS (accounts, key files).
+    What stands in their place is a default or what was said, and must be neither opened nor asked.
+    """
+
+    settings: Settings
+    problems: tuple[str, ...]
+    unfit: frozenset[str]
+
+
 def load(environ: Mapping[str, str], *, overrides: Mapping[str, str], dev: bool) -> Settings:
     """The settings; overrides (command line) win over the environment, and that over the file. Raises SettingsRefused."""
+    return _whole(load_draft(environ, overrides=overrides, dev=dev))
+
+
+def load_draft(environ: Mapping[str, str], *, overrides: Mapping[str, str], dev: bool) -> Draft:
+    """The settings as far as they can be used. Raises SettingsRefused for a file that cannot be read."""
     named = {**environ, **overrides}.get(CONFIG, "").strip()
-    return from_sources(environ, overrides, None if not named else read_config(Path(named)), dev=dev)
+    return draft(environ, overrides, None if not named else read_config(Path(named)), dev=dev)
 
 
 def read_config(path: Path) -> ConfigText:
@@ -51,29 +71,44 @@ def from_sources(
     environ: Mapping[str, str], overrides: Mapping[str, str], config: ConfigText | None, *, dev: bool
 ) -> Settings:
     """The same without reading anything. Raises SettingsRefused with every problem."""
+    return _whole(draft(environ, overrides, config, dev=dev))
+
+
+def _whole(found: Draft) -> Settings:
+    if found.problems:
+        raise SettingsRefused(found.problems)
+    return found.settings
+
+
+def draft(environ: Mapping[str, str], overrides: Mapping[str, str], config: ConfigText | None, *, dev: bool) -> Draft:
+    """The settings as far as they can be used, and every problem."""
     sources = gather(environ, overrides, config)
     scalars = Scalars(sources)
     settings = _settings(sources, scalars, dev=dev)
     if settings.id_retention_days < settings.retention_days:
-        scalars.problem("EXECSVC_ID_RETENTION_DAYS: must not be below EXECSVC_RETENTION_DAYS")
+        above = scalars.said("EXECSVC_RETENTION_DAYS", str(settings.retention_days))
+        ids = scalars.key("EXECSVC_ID_RETENTION_DAYS")
+        scalars.problem(f"{above}: must not be above {ids}, which is {settings.id_retention_days}")
     if settings.mode is Mode.LIVE:
         for name in unlimited(settings.risk, (each.name for each in settings.accounts)):
             scalars.problem(
                 f"EXECSVC_MAX_ORDER_NOTIONAL: missing for account {name}; live mode needs the largest order in USD, there or "
                 "as max_order_notional in [risk]"
             )
-    if scalars.problems:
-        raise SettingsRefused(tuple(scalars.problems))
-    return settings
+    unfit = {STORE, DOORS, VENUE, KEYS} if sources.unread else scalars.unfit
+    return Draft(settings, tuple(scalars.problems), frozenset(unfit))
 
 
 def _settings(sources: Sources, scalars: Scalars, *, dev: bool) -> Settings:
     mode = Mode(scalars.choice("EXECSVC_MODE", MODES[0]))
     if dev and mode is Mode.LIVE:
         scalars.problem("EXECSVC_MODE=live: dev is paper only; use execsvc serve")
-    store = _store(scalars, mode, sources.environ, dev=dev)
+    with scalars.part(STORE, "EXECSVC_STORE"):
+        store = _store(scalars, mode, sources.environ, dev=dev)
     beside = None if dev else (store or _state(sources.environ)).parent
-    doors, venue = doors_of(scalars, mode, beside), venue_of(scalars, mode)
+    with scalars.part(DOORS):
+        doors = doors_of(scalars, mode, beside)
+    venue = venue_of(scalars, mode)
     accounts = accounts_of(sources, scalars, mode, venue, tier="intermediate" if dev else "starter")
     names = tuple(each.name for each in accounts)
     callers = callers_of(sources, names, scalars.problems)
@@ -114,7 +149,8 @@ def _origins(sources: Sources) -> dict[str, str]:
         {} if sources.file is None else {path: f"{sources.file.name}:{line}" for path, line in sources.lines.items()}
     )
     in_sections = {path: place for path, place in lines.items() if re.split(r"[.\[]", path)[0] in SECTIONS}
-    return in_sections | {name: said.place for name, said in sources.said.items()}
+    keys = {name: "environment" for name in KEY_NAMES if sources.environ.get(name, "").strip()}
+    return in_sections | keys | {name: said.place for name, said in sources.said.items()}
 
 
 def _state(environ: Mapping[str, str]) -> Path:

@@ -3,6 +3,8 @@
 The bounds come from the table of names; a problem begins with the place and the value as they were said.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,11 +19,20 @@ PORT_MAX = 65535
 
 
 class Scalars:
-    """Reads; `problems` grows."""
+    """Reads; `problems` grows, and `unfit` by the parts of the settings that have one."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.problems: list[str] = list(sources.problems)
+        self.unfit: set[str] = set()
+
+    @contextmanager
+    def part(self, part: str, *names: str) -> Iterator[None]:
+        """What is read within is that part; it is unfit if there is a problem of it, or one of the names was said garbled."""
+        before = len(self.problems)
+        yield
+        if len(self.problems) > before or self._sources.garbled & {*names}:
+            self.unfit.add(part)
 
     def has(self, name: str) -> bool:
         """Whether anybody said it."""
@@ -47,6 +58,16 @@ class Scalars:
         """The setting as it was said, with its place; where nobody said it, what it comes to."""
         said = self._sources.said.get(name)
         return str(said) if said is not None else f"{name}={otherwise}" if otherwise else name
+
+    def head(self, name: str) -> str:
+        """The setting with its place and without what was said, which is long, or may hold what nobody should see."""
+        said = self._sources.said.get(name)
+        return f"{said.place}: {said.key}" if said is not None and said.in_file else name
+
+    def key(self, name: str) -> str:
+        """The setting as its reader knows it: by the file's key where there is a file and nobody else said it."""
+        in_file = self._sources.file is not None and bool(SERVER[name].file_key) and not self.outranks_the_file(name)
+        return SERVER[name].file_key if in_file else name
 
     def choice(self, name: str, default: str) -> str:
         """One of the table's words."""
@@ -109,9 +130,8 @@ class Scalars:
         for part in filter(None, (part.strip() for part in self.text(name).split(","))):
             what, equals, text = (each.strip() for each in part.partition("="))
             if not what or not equals or not text.isdecimal() or not _within(int(text), row) or what in figures:
-                self.problem(
-                    f"{name}: {part!r} is not name=figure with a figure from {row.least:g} to {row.most:g}, each name once"
-                )
+                why = f"{part!r} is not name=figure with a figure from {row.least:g} to {row.most:g}, each name once"
+                self.problem(f"{self.head(name)}: {why}")
                 continue
             figures[what] = int(text)
         return figures
@@ -138,7 +158,7 @@ class Scalars:
         except ValueError:
             host, port, parts = "", None, urlsplit("")
         if parts.scheme not in schemes or not host or port == 0 or parts.username is not None:
-            self.problem(f"{name}: must be an address {schemes[0]}://host[:port] without a user")
+            self.problem(f"{self.head(name)}: must be an address {schemes[0]}://host[:port] without a user")
         elif not is_loopback(host) and (parts.scheme == schemes[1] or mode is Mode.PAPER):
             why = "paper mode trades on loopback only" if mode is Mode.PAPER else "plain text is for loopback only"
             self.wrong(name, why)

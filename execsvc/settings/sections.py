@@ -4,19 +4,23 @@ A key that a shape does not have is a problem, and so is a value of another kind
 What the values must be besides is said where they are used: accounts.py, callers.py, limits.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
+from datetime import date, time
 from decimal import Decimal
-from typing import Any, TypeVar, get_type_hints
+from enum import Enum
+from types import UnionType
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from execsvc.domain.market import Side
 from execsvc.domain.spec import OrderType
+from execsvc.settings.figures import TOO_LONG, is_too_long
 from execsvc.settings.sources import Sources, unknown_key
 
 T = TypeVar("T")
-_AT = " - at `$"
+_SHOWN_MOST = 40  # characters of a value that is told
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,16 @@ def tables_of(sources: Sources, section: str, problems: list[str]) -> Mapping[st
     return found
 
 
+def alike(sources: Sources, section: str, names: Iterable[str], problems: list[str]) -> None:
+    """A problem for each name that is another's but for capitals: people, file systems and dashboards take them for one."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            path = f"{section}.{name}"
+            problems.append(f"{sources.place(path)}: {path}: only capitals tell it from {other}; choose another name")
+
+
 def shaped(sources: Sources, path: str, table: Mapping[str, Any], shape: type[T], problems: list[str]) -> T | None:
     """The table as a value of that shape; None when a part of it cannot be used, every such part being a problem."""
     hints, given, before = get_type_hints(shape), dict[str, Any](), len(problems)
@@ -70,14 +84,57 @@ def shaped(sources: Sources, path: str, table: Mapping[str, Any], shape: type[T]
             continue
         try:
             given[key] = msgspec.convert(value, hints[key])
-        except msgspec.ValidationError as failure:
-            problems.append(_of_value(sources.place(here), here, str(failure)))
+        except msgspec.ValidationError:
+            problems.append(f"{sources.place(here)}: {_unlike(here, value, hints[key])}")
+        else:
+            if is_too_long(given[key]):
+                problems.append(f"{sources.place(here)}: {here}: {TOO_LONG}")
     for key, row in rows.items():
         if key not in table and row.default is MISSING and row.default_factory is MISSING:
             problems.append(f"{sources.place(path)}: {path}: {key} is missing")
     return shape(**given) if len(problems) == before else None
 
 
-def _of_value(place: str, path: str, failure: str) -> str:
-    what, _, within = failure.partition(_AT)
-    return f"{place}: {path}{within.removesuffix('`')}: {what[:1].lower()}{what[1:]}"
+def _unlike(path: str, value: object, hint: Any) -> str:
+    """Where the value is not what the shape wants, what that is, and what it is instead."""
+    kind = next(each for each in get_args(hint) if each is not type(None)) if isinstance(hint, UnionType) else hint
+    if get_origin(kind) not in {tuple, frozenset}:
+        return f"{path}: {_wanted(kind)}, not {_told(value)}"
+    if not isinstance(value, list):
+        return f"{path}: a list, written in [ ], not {_told(value)}"
+    element = get_args(kind)[0]
+    place = next((place for place, each in enumerate(value) if not _fits(each, element)), 0)
+    return _unlike(f"{path}[{place}]", value[place], element)
+
+
+def _fits(value: object, kind: Any) -> bool:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError:
+        return False
+    return True
+
+
+def _wanted(kind: type) -> str:
+    if issubclass(kind, Enum):
+        return f"one of {', '.join(str(each.value) for each in kind)}"
+    return {int: "a whole number", Decimal: "a number", str: "text, in quotes"}[kind]
+
+
+def _told(value: object) -> str:
+    """The value in a few words, as the file has it."""
+    match value:
+        case bool(on):
+            return "true" if on else "false"
+        case dict():
+            return "a table"
+        case list():
+            return "a list"
+        case int() | Decimal() if is_too_long(value):
+            return "one of so many digits"
+        case str(text):
+            return f'"{text[:_SHOWN_MOST]}{"…" if len(text) > _SHOWN_MOST else ""}"'
+        case date() | time():
+            return "a date or time"
+        case _:
+            return str(value)

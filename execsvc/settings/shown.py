@@ -14,7 +14,7 @@ from execsvc.domain import money
 from execsvc.domain.rights import Rights
 from execsvc.domain.riskrules import RATE_OFF, RiskRule
 from execsvc.settings.limits import SCOPE
-from execsvc.settings.values import AccountSettings, CallerSettings, Settings
+from execsvc.settings.values import AccountSettings, CallerSettings, KeySource, Settings
 
 DEFAULT = "default"
 FILE_RULES = "risk.rules"
@@ -80,15 +80,28 @@ def _store(settings: Settings) -> str:
 
 
 def _account(settings: Settings, account: AccountSettings) -> Iterator[Shown]:
-    keys = account.keys
-    for key, name, value in (
-        ("key_file", "KRAKEN_API_KEY_FILE", None if keys is None else keys.key_file),
-        ("secret_file", "KRAKEN_API_SECRET_FILE", None if keys is None else keys.secret_file),
+    keys = account.keys or KeySource(None, None)
+    for key, name, file in (
+        ("key_file", "KRAKEN_API_KEY", keys.key_file),
+        ("secret_file", "KRAKEN_API_SECRET", keys.secret_file),
+    ):
+        yield _half(settings, f"accounts.{account.name}.{key}", name, file, used=account.keys is not None)
+    for key, name, figure in (
         ("tier", "EXECSVC_TIER", account.tier),
         ("dead_mans_switch", "EXECSVC_DEAD_MANS_SWITCH", account.dead_man_s),
     ):
         path = f"accounts.{account.name}.{key}"
-        yield Shown(path, _text(value), _nearest(settings, name, path))
+        yield Shown(path, _text(figure), _nearest(settings, name, path))
+
+
+def _half(settings: Settings, path: str, name: str, file: Path | None, *, used: bool) -> Shown:
+    """Of a key: the file it lies in, or where else it is read from."""
+    origin = _nearest(settings, f"{name}_FILE", path)
+    if not used:
+        return Shown(path, "none" if origin == DEFAULT else "not used: the built-in exchange needs no key", origin)
+    if file is None and name in settings.origins:
+        return Shown(path, f"{name} itself", settings.origins[name])
+    return Shown(path, "a systemd credential" if file is None else str(file), origin)
 
 
 def _nearest(settings: Settings, name: str, path: str) -> str:

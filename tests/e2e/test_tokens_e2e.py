@@ -1,6 +1,7 @@
 """The first start with tokens, and the verbs on the same machine: real processes, as a person would start them."""
 
 import json
+import re
 import stat
 import time
 
@@ -63,7 +64,7 @@ def test_the_first_start_writes_tokens_and_the_verbs_find_them(environ, tmp_path
 def test_a_token_is_baked_used_and_revoked_while_the_gateway_runs(environ, tmp_path):
     """From the command line to the wire, without a restart; a second start writes nothing over."""
     out = tmp_path / "bot.token"
-    with serving(environ):
+    with serving(environ) as gateway:
         wait_serving(environ["EXECSVC_LISTEN"])
         assert (
             0 == verb(environ, "token", "bake", "bot", "--like", "trader", "--pairs", "ETH/USD", "--out", str(out))[0]
@@ -79,6 +80,9 @@ def test_a_token_is_baked_used_and_revoked_while_the_gateway_runs(environ, tmp_p
         time.sleep(LOOK_S)
         code, why = caller(environ, **mine)
         assert (9, True) == (code, "TOKEN_INVALID" in why)
+        told = re.findall(r'"token\.(\w+)","name":"(\w+)","caller":"(\w+)"', gateway.said)
+        assert [("baked", token_id, "bot"), ("revoked", token_id, "bot")] == told, gateway.said
+        assert out.read_text().strip() not in gateway.said
     before = {each.name: each.read_text() for each in out.parent.joinpath(".local/state/execsvc").glob("*.token")}
     with serving(environ):
         wait_serving(environ["EXECSVC_LISTEN"])

@@ -91,6 +91,55 @@ def test_a_start_that_lacks_what_live_needs_is_refused(rig, name):
     refused(rig, 1, name.removesuffix("_FILE"), **{name: None})
 
 
+def test_without_a_key_all_that_needs_none_is_looked_at(rig):
+    """Clock, pairs, store, doors and callers; no signed call is made, and each line that wants one says why."""
+    said = refused(rig, 1, "KRAKEN_API_KEY", KRAKEN_API_KEY_FILE=None, KRAKEN_API_SECRET_FILE=None)
+    assert {2: "not_looked_at", 3: "not_looked_at", 4: "not_looked_at", 7: "not_looked_at", 8: "not_looked_at"} == {
+        number: verdict for number, verdict in said.verdicts.items() if verdict == "not_looked_at"
+    }
+    assert ("ok", "ok", "ok", "ok") == tuple(said.verdicts[number] for number in (5, 6, 9, 10)), said.out
+    assert (True, []) == ("line 1 comes first" in said.words(2), rig.exchange.calls())
+
+
+def test_addresses_that_cannot_be_used_are_asked_nothing_and_the_rest_is_looked_at(rig):
+    """Least of all with a signature: plaintext beyond this machine would show it."""
+    said = refused(rig, 1, "plain text", EXECSVC_KRAKEN_REST_URL="http://example.org")
+    assert ("ok", "ok", "not_looked_at", "not_looked_at") == tuple(said.verdicts[number] for number in (9, 10, 2, 6))
+    assert ([], True) == (rig.exchange.calls(), "addresses that cannot be used" in said.words(2))
+
+
+@pytest.mark.parametrize("name", ["EXECSVC_STORE", "EXECSVC_STOR"])
+def test_a_store_that_was_not_named_as_it_can_be_is_not_replaced_by_the_usual_one(rig, name):
+    """Nonces out of another store than the one that is meant would look like another program's."""
+    said = rig.check(**{"EXECSVC_STORE": None, "HOME": str(rig.home), name: "mysql://x"})
+    assert (3, [], False) == (said.code, rig.exchange.calls(), (rig.home / ".local").exists()), said.out
+    assert ("ok", "ok", "not_looked_at", True) == (
+        said.verdicts[6],
+        said.verdicts[10],
+        said.verdicts[4],
+        "line 9" in said.words(4),
+    ), said.out
+
+
+def test_a_file_in_which_nothing_can_be_read_leaves_all_unlooked(rig):
+    """It may have named another store, other addresses, other keys."""
+    config = rig.home / "execsvc.toml"
+    config.write_text("store =")
+    said = refused(rig, 1, "execsvc.toml:1: not TOML", EXECSVC_CONFIG=str(config))
+    assert ({"not_looked_at"}, []) == (
+        {verdict for number, verdict in said.verdicts.items() if number != 1},
+        rig.exchange.calls(),
+    )
+
+
+def test_a_problem_of_the_files_limits_leaves_no_line_unlooked(rig):
+    """It is told with its place, and key, exchange and store are looked at all the same."""
+    config = rig.home / "execsvc.toml"
+    config.write_text("[risk]\nmax_open_orders = 2.5\n")
+    said = refused(rig, 1, "execsvc.toml:2: risk.max_open_orders", EXECSVC_CONFIG=str(config))
+    assert {"ok", "warn"} == {verdict for number, verdict in said.verdicts.items() if number > 1}, said.out
+
+
 def test_a_key_file_that_others_can_read_is_refused(rig):
     """The rule is named, the secret is not."""
     (rig.home / "secret").chmod(0o644)
