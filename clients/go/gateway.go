@@ -69,7 +69,7 @@ func (o Options) String() string {
 func (o Options) GoString() string { return o.String() }
 
 // FromEnv reads EXECSVC_TARGET, EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE, and the names of the TLS files. It
-// fails when two variables contradict each other, and on a token file that cannot be read or is empty.
+// fails when two variables contradict each other, and on a token file that cannot be read, is empty, or is read by others too.
 func FromEnv() (Options, error) {
 	options := Options{Target: os.Getenv("EXECSVC_TARGET"), Token: os.Getenv("EXECSVC_TOKEN")}
 	var err error
@@ -83,12 +83,8 @@ func FromEnv() (Options, error) {
 	if options.Token != "" {
 		return Options{}, errors.New("EXECSVC_TOKEN and EXECSVC_TOKEN_FILE are both set: keep one")
 	}
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return Options{}, fmt.Errorf("EXECSVC_TOKEN_FILE: %w", err)
-	}
-	if options.Token = strings.TrimSpace(string(content)); options.Token == "" {
-		return Options{}, fmt.Errorf("EXECSVC_TOKEN_FILE: %s is empty", file)
+	if options.Token, err = readToken(file); err != nil {
+		return Options{}, err
 	}
 	return options, nil
 }

@@ -19,7 +19,7 @@ from execsvc.app.riskhold import Hold, carried
 from execsvc.app.riskpace import Bucket, Pace
 from execsvc.app.riskprices import Prices
 from execsvc.app.riskusage import Usage
-from execsvc.domain import money, risk
+from execsvc.domain import money, risk, riskwords
 from execsvc.domain.caller import Caller
 from execsvc.domain.errors import ExecsvcError, Fault, Reason, error_of
 from execsvc.domain.ids import OrderKey
@@ -308,9 +308,8 @@ class RiskDesk:
                 bucket = self._pace.bucket(caller, bound)
                 wait_s = bucket.wait_s(now)
                 verdicts.append(_pace_verdict(caller, bound, wait_s))
-                free |= (
-                    {} if wait_s else {id(bucket): bucket}
-                )  # a limit that another rule only watches has the same one
+                if not wait_s:  # a limit that another rule only watches has the same one
+                    free[id(bucket)] = bucket
         return verdicts, [*free.values()]
 
     def _twins(self, key: OrderKey, bounds: Iterable[Bound], wish: Wish) -> list[Verdict]:
@@ -330,11 +329,13 @@ class RiskDesk:
         if bound.name not in ADDING_UP:
             return ""
         used = self._usage.used(bound, {}).value
-        return "" if used is None else money.text(used) if bound.name == "max_open_orders" else risk.cents(used)
+        if used is None:
+            return ""
+        return money.text(used) if bound.name == "max_open_orders" else riskwords.cents(used)
 
 
 def _pace_verdict(caller: str, bound: Bound, wait_s: float) -> Verdict:
-    words = f"caller {caller} may place {bound.limit} orders a second"
+    words = f"caller {caller} may place {riskwords.orders(bound.limit)} a second"
     if not wait_s:
         return risk.verdict(bound, "", f"{words}: there is room", passed=True)
     message = f"{words}: the next one may go in {wait_s:.3f} s"

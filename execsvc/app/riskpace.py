@@ -17,6 +17,9 @@ BURST_LEAST = 15  # the rows of the largest batch
 CANCELS_PER_S = 5  # a caller that cancels faster is worth a figure, and nothing else
 BUCKETS_MAX = 4096
 TWINS_MAX = 4096
+ALIKE_MAX = (
+    BURST_LEAST + 1
+)  # wishes that say the same, of which some may yet be given up: a batch, and what stood before
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 _ULP_S = 1e-9  # whoever comes back at the very moment it was told is not turned away by a rounding
@@ -53,34 +56,44 @@ class Bucket:
             self.full_at -= self._spacing_s
 
 
+@dataclass(frozen=True, eq=False)
+class Said:
+    """One wish of a caller: when it came, on the monotonic clock in seconds, and under which id."""
+
+    at: float
+    client_order_id: str
+
+
+_NOBODY = Said(float("-inf"), "")  # seconds
+
+
 @dataclass
 class Twins:
-    """The wishes of one caller of late: by what they say, when, and under which id."""
+    """The wishes of one caller of late, by what they say. The last one counts; those before it stand in for it if it goes."""
 
-    said: OrderedDict[Hashable, tuple[float, str]] = field(default_factory=OrderedDict)
+    said: OrderedDict[Hashable, tuple[Said, ...]] = field(default_factory=OrderedDict)
 
     def twin_of(self, spec: OrderSpec, client_order_id: str, since: float) -> str:
         """The other id that said the same since then; empty: none did."""
-        at, other = self.said.get(_words(spec), (0.0, ""))
-        return other if other and at >= since and other != client_order_id else ""
+        last = self.said.get(_words(spec), (_NOBODY,))[-1]
+        return last.client_order_id if last.at >= since and last.client_order_id != client_order_id else ""
 
     def note(self, spec: OrderSpec, client_order_id: str, now: float) -> Callable[[], None]:
         """It says this now; the result forgets that, for nothing came of it."""
-        words, mine = _words(spec), (now, client_order_id)
-        before, self.said[words] = self.said.get(words), mine
+        words, mine = _words(spec), Said(now, client_order_id)
+        self.said[words] = (*self.said.get(words, ()), mine)[-ALIKE_MAX:]
         self.said.move_to_end(words)
         while len(self.said) > TWINS_MAX:
             self.said.popitem(last=False)
-        return lambda: self._forget(words, mine, before)
+        return lambda: self._forget(words, mine)
 
-    def _forget(self, words: Hashable, mine: tuple[float, str], before: tuple[float, str] | None) -> None:
-        """What was said before stands again: a repeat that places nothing does not take it along."""
-        if self.said.get(words) is not mine:
-            return
-        if before is None:
-            del self.said[words]
+    def _forget(self, words: Hashable, mine: Said) -> None:
+        """It alone: what was said before or since stands, in whatever order wishes are given up."""
+        left = tuple(each for each in self.said.get(words, ()) if each is not mine)
+        if left:
+            self.said[words] = left
         else:
-            self.said[words] = before
+            self.said.pop(words, None)
 
 
 class Pace:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 QUESTIONS_MAX = 50  # of one request
 POINTS = Decimal(1)  # docs/kraken.md 3: what a placement and a plain read cost
 _CENT = Decimal("0.01")
+_BY_DAY = frozenset({"max_daily_notional", "max_daily_loss"})
 _LIMIT_HEADS = ("limit", "used", "of", "for the orders of", "")
 _HEADS = ("counter", "level", "max", "decay/s", "headroom", "open", "of", "room")
 
@@ -83,7 +84,9 @@ def _limit_row(limit: "CallerLimit") -> Sequence[object]:
     """The same limit may hold twice, for whom is what tells the two apart: in the words of a refusal's `scope`."""
     whose = f"caller {limit.caller}" if limit.caller else "every caller"
     scope = f"{whose}, {limit.symbol or 'every pair'}"
-    return (limit.name, limit.used, limit.limit, scope, "only observed" if limit.shadow else "")
+    until = "until 00:00 UTC" if limit.name in _BY_DAY else ""
+    said = ", ".join(filter(None, (until, "only observed" if limit.shadow else "")))
+    return (limit.name, limit.used, limit.limit, scope, said)
 
 
 def room(counter: "Counter", answer: "Capacity", what: str) -> str:

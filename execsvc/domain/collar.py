@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-from execsvc.domain import money
 from execsvc.domain.market import Side
 from execsvc.domain.spec import Offset, OrderSpec, OrderType
 
@@ -120,9 +119,3 @@ def _offset(what: str, offset: Offset, against: Decimal) -> Reach:
 def prices_of(spec: OrderSpec) -> tuple[object, ...]:
     """All that decides what is measured: equal for two orders whose prices are the same."""
     return (spec.side, spec.order_type, spec.limit_price, spec.trigger_price, spec.limit_offset, spec.conditional_close)
-
-
-def percent(fraction: Decimal) -> str:
-    """The fraction for people: "6.25 %"."""
-    shown = money.product(fraction, _HUNDRED).quantize(Decimal("0.01"), context=_WIDE)
-    return f"{money.numeral(shown)} %"

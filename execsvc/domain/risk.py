@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
 
-from execsvc.domain import collar, money
+from execsvc.domain import collar, money, riskwords
 from execsvc.domain.collar import Market, Reach
 from execsvc.domain.errors import Fault, Reason
 from execsvc.domain.modes import only_reduces
 from execsvc.domain.riskrules import ADDING_UP, UNITS, Bound, RiskScope
 from execsvc.domain.spec import OrderSpec
 
-_CENT = Decimal("0.01")
 _WIDE = Context(prec=60)  # 18 digits times 18 digits, twice over, do not fit into the usual 28
 CLOSES = "it closes a position that is there: no limit holds that back"
 EASES = "it can only make a position smaller: no limit of what is at stake holds that back"
@@ -152,11 +151,6 @@ def verdict(bound: Bound, value: str, message: str, *, passed: bool, retry_after
     )
 
 
-def cents(figure: Decimal) -> str:
-    """The figure to the cent, for people; however large it is."""
-    return money.text(figure.quantize(_CENT, context=_WIDE))
-
-
 # ---- one bound --------------------------------------------------------------------------------------------------
 
 
@@ -185,13 +179,11 @@ def _unknown(bound: Bound, missing: tuple[str, ...]) -> Verdict:
     )
 
 
-def _held(bound: Bound, value: Decimal, words: str, *, over: bool) -> Verdict:
-    """In dollars, base units or a count of orders; `over`: it is too much."""
-    figure = cents(value) if UNITS[bound.name] == "USD" else money.text(value)
-    unit = UNITS[bound.name]
-    relation = "above" if over else "within"
-    message = f"{words} {figure} {unit} is {relation} the limit of {money.text(bound.limit)} {unit}"
-    return verdict(bound, figure, message, passed=not over)
+def _held(bound: Bound, value: Decimal, figure: str, words: str) -> Verdict:
+    """In dollars or base units; `figure`: the value as it is shown."""
+    unit, over = UNITS[bound.name], value > bound.limit
+    is_it = f"is {riskwords.relation(over=over)} the limit of {money.text(bound.limit)} {unit}"
+    return verdict(bound, figure, f"{words} {figure} {unit} {is_it}", passed=not over)
 
 
 def _anew(bound: Bound) -> Verdict:
@@ -207,7 +199,7 @@ def _notional(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
         return _anew(bound)
     if seen.notional is None:
         return _unknown(bound, seen.missing)
-    return _held(bound, seen.notional, "order notional", over=seen.notional > bound.limit)
+    return _held(bound, seen.notional, riskwords.dollars(seen.notional, bound.limit), "order notional")
 
 
 def _quantity(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
@@ -219,7 +211,7 @@ def _quantity(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
         return _anew(bound)
     if seen.quantity is None:
         return _unknown(bound, (seen.symbol,))
-    return _held(bound, seen.quantity, "order quantity", over=seen.quantity > bound.limit)
+    return _held(bound, seen.quantity, riskwords.units(seen.quantity, bound.limit), "order quantity")
 
 
 def _share(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
@@ -235,12 +227,12 @@ def _share(bound: Bound, wish: Wish, seen: Seen) -> Verdict:
     most = money.product(seen.market.volume, bound.limit)
     over = seen.quantity > most
     value = _WIDE.divide(seen.quantity, seen.market.volume) if seen.market.volume else None
-    share = "more than was traded" if value is None else collar.percent(value)
+    share = "more than was traded" if value is None else riskwords.percent(value, bound.limit)
     message = (
-        f"order quantity {money.text(seen.quantity)} is {share} of the 24 h volume of {seen.symbol}, "
-        f"{'above' if over else 'within'} the limit of {collar.percent(bound.limit)}"
+        f"order quantity {riskwords.units(seen.quantity, most)} is {share} of the 24 h volume of {seen.symbol}, "
+        f"{riskwords.relation(over=over)} the limit of {riskwords.percent(bound.limit, bound.limit)}"
     )
-    return verdict(bound, "" if value is None else _fraction(value), message, passed=not over)
+    return verdict(bound, "" if value is None else riskwords.fraction(value, bound.limit), message, passed=not over)
 
 
 def _distance(bound: Bound, wish: Wish, seen: Seen, *, takes: bool) -> Verdict:
@@ -255,13 +247,15 @@ def _distance(bound: Bound, wish: Wish, seen: Seen, *, takes: bool) -> Verdict:
         return _passed(bound, f"no price of the order {'takes' if takes else 'rests'}")
     over = worst.distance > bound.limit
     message = (
-        f"{worst.what} {money.text(worst.price)} is {collar.percent(worst.distance)} away from "
-        f"{money.numeral(worst.against)}, {'above' if over else 'within'} the limit of {collar.percent(bound.limit)}"
+        f"{worst.what} {money.text(worst.price)} is {riskwords.percent(worst.distance, bound.limit)} away from "
+        f"{money.numeral(worst.against)}, {riskwords.relation(over=over)} the limit of "
+        f"{riskwords.percent(bound.limit, bound.limit)}"
     )
+    value = riskwords.fraction(worst.distance, bound.limit)
     standing = None if wish.before is None else _worst(wish.before, seen.market, takes=takes)
     if over and standing is not None and worst.distance <= standing.distance:
-        return _passed(bound, NO_WORSE, _fraction(worst.distance))
-    return verdict(bound, _fraction(worst.distance), message, passed=not over)
+        return _passed(bound, NO_WORSE, value)
+    return verdict(bound, value, message, passed=not over)
 
 
 def _worst(spec: OrderSpec, market: Market, *, takes: bool) -> Reach | None:
@@ -284,18 +278,11 @@ _JUDGES: dict[str, Callable[[Bound, Wish, Seen], Verdict]] = {
     "max_marketable_distance": _taking,
     "max_volume_share": _share,
 }
-_WORDS = {
-    "max_open_orders": "open orders of",
-    "max_open_notional": "open notional of",
-    "max_daily_notional": "today's notional of",
-    "max_daily_loss": "today's loss of",
-}
 
 
 def _added_up(bound: Bound, wish: Wish, seen: Seen, used: Used) -> Verdict:
     """A loss stops what comes after it, as soon as the limit is reached; the others count the order itself."""
     counts_orders = bound.name == "max_open_orders"
-    words = f"{_WORDS[bound.name]} {bound.scope}:"
     if not used.grew or (bound.name == "max_daily_loss" and not seen.grows):
         return _passed(bound, NO_WORSE if wish.before is not None else "it adds nothing to what is there")
     if not counts_orders and only_reduces(wish.spec):
@@ -304,9 +291,22 @@ def _added_up(bound: Bound, wish: Wish, seen: Seen, used: Used) -> Verdict:
         return _anew(bound)
     if used.value is None or (seen.notional is None and not counts_orders):
         return _unknown(bound, used.missing or seen.missing)
-    over = used.value >= bound.limit if bound.name == "max_daily_loss" else used.value > bound.limit
-    return _held(bound, used.value, words, over=over)
+    if counts_orders:
+        return _counted(bound, used.value)
+    return _summed(bound, used.value, None if wish.before is not None else seen.notional)
 
 
-def _fraction(value: Decimal) -> str:
-    return money.numeral(value.quantize(Decimal("0.000001"), context=_WIDE))
+def _counted(bound: Bound, count: Decimal) -> Verdict:
+    over = count > bound.limit
+    return verdict(bound, money.text(count), riskwords.open_orders(bound, count, over=over), passed=not over)
+
+
+def _summed(bound: Bound, value: Decimal, this: Decimal | None) -> Verdict:
+    """this: what the order adds; None: that is not known apart, as of an amend."""
+    if bound.name == "max_daily_loss":
+        over = value >= bound.limit
+        words = riskwords.loss(bound, value, over=over)
+    else:
+        over = value > bound.limit
+        words = riskwords.notional(bound, value, this, over=over)
+    return verdict(bound, riskwords.dollars(value, bound.limit), words, passed=not over)

@@ -206,7 +206,11 @@ def run(folder, source, *options):
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--basetemp", str(folder / "base"), *options, str(folder)],
         cwd=folder,
-        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")} | {"COLUMNS": "400"},
+        env={name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+        | {
+            "COLUMNS": "400",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },  # compiled, the planted key would lie in this run's own files
         capture_output=True,
         text=True,
         check=False,

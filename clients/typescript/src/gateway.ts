@@ -5,7 +5,6 @@
  * machine, a deadline on every unary call, and the retry policy. Streams, orders and errors are those of the stubs.
  */
 
-import { readFileSync } from "node:fs";
 import { createClient, type Client, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { AccountService } from "./gen/execsvc/v1/account_service_pb.js";
@@ -13,6 +12,7 @@ import { AdminService } from "./gen/execsvc/v1/admin_service_pb.js";
 import { MarketDataService } from "./gen/execsvc/v1/market_data_service_pb.js";
 import { OrderService } from "./gen/execsvc/v1/order_service_pb.js";
 import { retryInterceptor } from "./retry.js";
+import { readToken } from "./token-file.js";
 import { secureOptions, tlsFromEnv, type TlsFiles } from "./tls.js";
 
 /** Version of this client, told to the server with every call. */
@@ -51,7 +51,7 @@ export interface Gateway {
 
 /**
  * EXECSVC_TARGET, EXECSVC_TOKEN or the content of EXECSVC_TOKEN_FILE, and the names of the TLS files. Throws when two
- * variables contradict each other, and on a token file that cannot be read or is empty.
+ * variables contradict each other, and on a token file that cannot be read, is empty, or is read by others too.
  */
 export function fromEnv(env: NodeJS.ProcessEnv = process.env): GatewayOptions {
   const target = env["EXECSVC_TARGET"] || defaultTarget;
@@ -63,9 +63,7 @@ export function fromEnv(env: NodeJS.ProcessEnv = process.env): GatewayOptions {
 function tokenFrom(token: string, file: string): string {
   if (file === "") return token;
   if (token !== "") throw new RangeError("EXECSVC_TOKEN and EXECSVC_TOKEN_FILE are both set: keep one");
-  const content = readFileSync(file, "utf8").trim();
-  if (content === "") throw new RangeError(`EXECSVC_TOKEN_FILE: ${file} is empty`);
-  return content;
+  return readToken(file);
 }
 
 /** Makes the clients; the connection is opened by the first call. Throws where a token would travel in the open. */

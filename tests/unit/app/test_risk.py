@@ -210,6 +210,20 @@ def test_a_rule_of_one_caller_counts_that_callers_orders_alone():
     checked(script, rules)
 
 
+def test_a_refusal_by_the_days_notional_takes_the_sum_apart():
+    """What was used before, what this order adds and what is left are those of the books."""
+
+    def script(here):
+        here.reserve(limit("0.001", "60000.0"))
+        assert (
+            "today's notional of every caller, every pair: 60.00 USD used and 80.00 USD of this order make 140.00 USD, above "
+            "the limit of 100 USD; 40.00 USD is left, and the day ends at 00:00 UTC; nothing was sent"
+        ) == here.refusal(limit("0.002", "40000.0")).message
+        assert here.refusal(limit("0.001", "40000.0")) is None
+
+    checked(script, lifted(max_daily_notional=Decimal(100)))
+
+
 def test_open_notional_is_that_of_every_order_in_scope():
     """In dollars, at each order's own price."""
 
@@ -273,6 +287,18 @@ def test_a_caller_that_is_too_fast_is_told_when_to_come_back_and_then_goes():
         assert (None, Reason.CALLER_QUOTA) == (here.refusal(limit()), here.refusal(limit()).reason)
 
     checked(script, lifted(max_orders_per_s=2))
+
+
+@pytest.mark.parametrize(("rate", "words"), [(1, "1 order a second"), (2, "2 orders a second")])
+def test_a_pace_is_told_in_words(rate, words):
+    """One order is not several."""
+
+    def script(here):
+        for _ in range(15):
+            here.reserve(limit())
+        assert here.refusal(limit()).message.startswith(f"caller {ME.name} may place {words}: the next one may go in ")
+
+    checked(script, lifted(max_orders_per_s=rate))
 
 
 def test_what_is_not_placed_gives_its_turn_back():

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from execsvc.app.riskpace import ALIKE_MAX
 from execsvc.domain.caller import Permission, alike
 from execsvc.domain.errors import ExecsvcError
 from execsvc.domain.ids import OrderKey
@@ -176,6 +177,36 @@ def test_what_nothing_came_of_takes_nothing_along_that_was_said_since():
         assert "'c-2'" in here.refusal(limit(), key="c-3").message
 
     checked(script, lifted(duplicates=DuplicateAction.REFUSE))
+
+
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("ends", ["given up", "placed"])
+def test_an_id_that_was_held_twice_is_forgotten_when_both_are_given_up(first, ends):
+    """In either order, and not while one of them was placed."""
+
+    def script(here):
+        held = [here.reserve(limit(), key="c-1") for _ in range(2)]
+        held[first].release()
+        if ends == "placed":
+            held[1 - first].placed()
+            assert "'c-1'" in here.refusal(limit(), key="c-2").message
+        else:
+            held[1 - first].release()
+            assert here.refusal(limit(), key="c-2") is None
+
+    checked(script, lifted(duplicates=DuplicateAction.REFUSE))
+
+
+def test_of_what_says_the_same_no_more_is_remembered_than_a_batch():
+    """However often it is said; and the last of it counts."""
+
+    def script(here):
+        for n in range(3 * ALIKE_MAX):
+            here.reserve(limit(), key=f"c-{n}").placed()
+        (said,) = here.desk._pace.twins(ME.name).said.values()
+        assert [f"c-{n}" for n in range(2 * ALIKE_MAX, 3 * ALIKE_MAX)] == [each.client_order_id for each in said]
+
+    checked(script, lifted(duplicates=DuplicateAction.WARN))
 
 
 def test_a_turn_given_back_late_is_no_second_one():

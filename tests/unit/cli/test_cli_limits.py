@@ -83,6 +83,21 @@ def test_limits_shows_what_is_used_of_a_limit_and_whose_it_is(execsvc, gateway):
     ] == execsvc("limits").out.splitlines()[1:5]
 
 
+def test_limits_says_when_the_day_of_a_daily_limit_ends(execsvc, gateway):
+    """Of these alone, whether they refuse or only watch."""
+    answer = told(limit="")
+    answer.caller_limits.add(name="max_open_notional", used="40.00", limit="900")
+    answer.caller_limits.add(name="max_daily_notional", used="1555.04", limit="2000")
+    answer.caller_limits.add(name="max_daily_loss", used="0.00", limit="100", shadow=True)
+    gateway.script("GetLimits", answer)
+    assert [
+        "limit                  used    of  for the orders of",
+        "max_open_notional     40.00   900  every caller, every pair",
+        "max_daily_notional  1555.04  2000  every caller, every pair  until 00:00 UTC",
+        "max_daily_loss         0.00   100  every caller, every pair  until 00:00 UTC, only observed",
+    ] == execsvc("limits").out.splitlines()[1:5]
+
+
 def test_limits_of_a_caller_that_is_held_to_none_shows_none(execsvc, gateway):
     """No heads stand there over nothing."""
     gateway.script("GetLimits", told(limit=""))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from execsvc.domain.collar import Market, has_price, percent, reaches
+from execsvc.domain.collar import Market, has_price, reaches
 from execsvc.domain.market import Side
 from execsvc.domain.spec import ConditionalClose, Offset, OrderType
 from tests.support.specs import spec
@@ -124,9 +124,3 @@ def test_a_limit_price_lies_as_far_away_as_it_does(price, side, post_only):
     (found,) = reaches(spec(limit_price=price, side=side, post_only=post_only), AT_100)
     crosses = price >= AT_100.ask if side is BUY else price <= AT_100.bid
     assert (abs(price - 100) / 100, crosses and not post_only) == (found.distance, found.takes)
-
-
-@pytest.mark.parametrize(("fraction", "words"), [("0.05", "5 %"), ("0.01234", "1.23 %"), ("12", "1200 %")])
-def test_a_fraction_in_words_is_in_percent(fraction, words):
-    """To two places."""
-    assert words == percent(D(fraction))

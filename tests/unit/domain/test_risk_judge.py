@@ -64,6 +64,44 @@ def test_without_a_figure_an_order_is_refused_and_told_what_is_missing(name):
     assert "no live price of BTC/USD" in found.message
 
 
+def test_a_share_too_small_for_two_places_is_told_all_the_same():
+    """In words and as the value: nothing is not above nothing."""
+    vast = replace(SEEN, market=replace(AT_100, volume=D(8_000_000)), quantity=D("0.05"))
+    found = verdict_on("max_volume_share", "0.000000001", seen=vast)
+    assert (False, "0.00000000625") == (found.passed, found.value)
+    assert found.message == (
+        "order quantity 0.05 is 0.000000625 % of the 24 h volume of BTC/USD, above the limit of 0.0000001 %"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "limit", "seen", "value"),
+    [
+        ("max_order_notional", "60", replace(SEEN, notional=D("60.001")), "60.001"),
+        ("max_limit_distance", "0.02", SEEN, "0.0200004"),
+    ],
+)
+def test_what_is_a_hair_above_a_limit_is_not_told_as_the_limit(name, limit, seen, value):
+    """A refusal that says the same figure twice explains nothing."""
+    found = verdict_on(name, limit, spec(limit_price=D("97.99996")), seen)
+    assert (False, value) == (found.passed, found.value)
+
+
+def test_a_sum_names_the_orders_own_part_and_an_amend_only_the_whole():
+    """Of an amend it is not known apart: what is left of the order counts, and at the dearer of both."""
+    order = verdict_on("max_daily_notional", "100", used=Used(D(130)))
+    amend = verdict_on("max_daily_notional", "100", spec(limit_price=D(99)), used=Used(D(130)), before=STANDING)
+    assert "70.00 USD used and 60.00 USD of this order make 130.00 USD, above" in order.message
+    assert "130.00 USD with the order as amended, above" in amend.message
+
+
+def test_whoever_has_lost_too_much_is_told_what_passes_and_that_does():
+    """What a refusal advises is no dead end."""
+    refused = verdict_on("max_daily_loss", "100", used=Used(D(100)))
+    assert (False, True) == (refused.passed, "reduce_only without a conditional close passes" in refused.message)
+    assert verdict_on("max_daily_loss", "100", EASING, used=Used(D(100))).passed is True
+
+
 def test_of_a_pair_that_nobody_trades_no_order_has_a_share():
     """A share of nothing is nothing."""
     still = replace(SEEN, market=replace(AT_100, volume=D(0)))
