@@ -14,7 +14,7 @@ T = TypeVar("T")
 # Python looks for garbage cycles after every 700 new objects, which a thousand readers make in a few milliseconds: a third
 # of what a tick costs went into looking. What lives from the start on is left out, and looks are rarer; not rarer still,
 # because nobody is served while one lasts, and after 50,000 objects that was a tenth of a second under a flood.
-GARBAGE_AFTER, MIDDLE_AFTER, OLD_AFTER = 10_000, 50, 20
+GARBAGE_AFTER, MIDDLE_AFTER, OLD_AFTER = 10_000, 10, 20
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
