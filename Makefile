@@ -103,7 +103,7 @@ prop: $(DEV) ## what holds for all inputs, wherever it stands [PYTEST=…]
 sim: $(DEV) ## seeded days in virtual time, judged [SEEDS=2000 JOBS=2] or one of them, told [SEED=17]
 	@$(BIN)/python -m tests.sim $(if $(SEED),--seed $(SEED) --verbose,--seeds $(or $(SEEDS),200) --jobs $(or $(JOBS),2)) $(SIM)
 
-sim-planted: $(DEV) ## thirty-five bugs that the simulation must find, and how soon
+sim-planted: $(DEV) ## thirty-six bugs that the simulation must find, and how soon
 	@$(BIN)/python -m tests.sim.planted $(SIM)
 
 saturation: $(DEV) ## ten virtual minutes of more demand than there is, for each tier [SATURATION="--tier pro"]
