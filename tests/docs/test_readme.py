@@ -69,14 +69,14 @@ def test_each_command_of_the_five_minutes_works(line, dev):
 @pytest.mark.process
 def test_watch_shows_a_moving_ticker(dev):
     """Piped, it writes JSON lines, and the market moves."""
-    done = typed("timeout 6 execsvc watch BTC/USD ETH/USD | head -6", dev[0])
+    done = typed("timeout 15 execsvc watch BTC/USD ETH/USD | head -6", dev[0])
     assert len(set(done.stdout.splitlines())) == 6, done.stderr
 
 
 @pytest.mark.process
 def test_tail_begins_with_the_open_orders_and_ends_with_how_to_go_on(dev):
     """Piped, it writes JSON lines, the feed's state first; Ctrl-C says the command that goes on from there."""
-    done = typed("timeout -s INT 4 execsvc tail", dev[0])
+    done = typed("timeout -s INT 9 execsvc tail", dev[0])
     first = [line.split('"')[1] for line in done.stdout.splitlines()[:3]]
     assert ["connected", "stateChanged", "snapshot"] == first, done.stderr
     assert re.fullmatch(r"resume with: execsvc tail --since \S+\n", done.stderr)
