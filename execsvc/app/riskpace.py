@@ -17,9 +17,7 @@ BURST_LEAST = 15  # the rows of the largest batch
 CANCELS_PER_S = 5  # a caller that cancels faster is worth a figure, and nothing else
 BUCKETS_MAX = 4096
 TWINS_MAX = 4096
-ALIKE_MAX = (
-    BURST_LEAST + 1
-)  # wishes that say the same, of which some may yet be given up: a batch, and what stood before
+ALIKE_MAX = BURST_LEAST + 1  # wishes that say the same and may yet be given up: a batch, and what stood before
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 _ULP_S = 1e-9  # whoever comes back at the very moment it was told is not turned away by a rounding
